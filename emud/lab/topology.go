@@ -1,0 +1,121 @@
+// Package lab turns a lab file (.net) into a checked topology, and the
+// difference of two topologies into a plan. It is pure: no I/O.
+//
+// Source: lab-files-and-console reference sections 1 to 10; the decisions of
+// the design, part 1.4, come first.
+package lab
+
+import "fmt"
+
+// Lab is a checked lab file.
+type Lab struct {
+	Name    string // file name without .net
+	Routers []*Router
+	LANs    []*LAN
+	Links   []Link
+}
+
+// Router is a [[ROUTER name]] section with all defaults applied.
+type Router struct {
+	Name     string
+	Line     int    // of the section header
+	Instance int    // order of creation over the whole file, from 0
+	Model    string // 7200 2691 3620 3640 3660 3725 3745
+	// Unsupported says why this router cannot run yet; empty when it can.
+	Unsupported   string
+	NPE, Midplane string
+	Image         string // as written; "builtin" when none is named
+	RAM, NVRAM    int    // MiB, KiB
+	Disk0, Disk1  int    // MiB
+	ConfReg       uint16
+	Console       int    // TCP port
+	AUX           int    // TCP port, 0 for none
+	MAC           string // empty: chosen by the emulator
+	IdlePC        string // "auto", "none" or 0x…
+	Quirks        []string
+	AutoStart     bool
+	Config        string   // cnfg: path as written
+	Slots         []string // adapter name per slot (Dynamips driver names), "" for empty; includes automatic ones
+	Ports         []Port   // every port of every adapter, in slot and port order
+}
+
+// Kind tells what a port carries.
+type Kind string
+
+// The kinds of port.
+const (
+	Ethernet Kind = "ethernet"
+	Serial   Kind = "serial"
+	ATM      Kind = "atm"
+	POS      Kind = "pos"
+)
+
+// Port is one interface of a router.
+type Port struct {
+	Name  string // f0/0
+	Kind  Kind
+	Slot  int
+	Index int // port number in the slot
+}
+
+// FileName is the name of the port in file and interface names: f0-0.
+func (p Port) FileName() string { return fileName(p.Name) }
+
+// LAN is a shared Ethernet, made by naming it on the right side of a
+// connection.
+type LAN struct {
+	ID string
+}
+
+// End is one end of a link. Device is a router's name; Port is its interface.
+// A LAN's end has LAN set instead.
+type End struct {
+	Device string
+	Port   string
+	LAN    string
+}
+
+// Link joins two ends of the same kind.
+type Link struct {
+	A, B End
+	Kind Kind
+	Line int
+}
+
+// Message is an error or warning about a place in the file. Lines and columns
+// count from 1; column 0 means the whole line.
+type Message struct {
+	File     string
+	Line     int
+	Column   int
+	Severity Severity
+	Text     string
+}
+
+// Severity of a Message.
+type Severity int
+
+// An Error refuses the file; a Warning is reported and the lab applied.
+const (
+	Error Severity = iota
+	Warning
+)
+
+// String renders the message as result files show it: NAME.net:LINE:COL: text.
+func (m Message) String() string {
+	w := ""
+	if m.Severity == Warning {
+		w = "warning: "
+	}
+	return fmt.Sprintf("%s:%d:%d: %s%s", m.File, m.Line, max(m.Column, 1), w, m.Text)
+}
+
+func fileName(port string) string {
+	b := []byte(port)
+	for i, c := range b {
+		if c == '/' {
+			b[i] = '-'
+		}
+	}
+	return string(b)
+}

@@ -1,0 +1,38 @@
+// Package chip holds what every chip model shares: how it reaches memory, its
+// interrupt output and its wire. One sub-package per chip. A chip knows nothing
+// of boards, of Linux or of the tree.
+//
+// A chip is driven by one goroutine, the machine's; it needs no locks. Its
+// registers and internal state are plain fields of one struct named State, so
+// that reset is an assignment and a snapshot is an encoding of it.
+package chip
+
+// IRQ is an interrupt output. It is called with the new level at every
+// change, and may be called with the same level again.
+type IRQ func(asserted bool)
+
+// Memory is the bus as a bus master sees it; *mem.Map implements it.
+type Memory interface {
+	ReadAt(pa uint64, p []byte)
+	WriteAt(pa uint64, p []byte)
+	Read32(pa uint64) uint32
+	Write32(pa uint64, v uint32)
+}
+
+// Window is the chip's register window in the physical map, which moves when
+// the guest writes a base address register.
+type Window interface {
+	// MoveTo maps the window at physical address base, at once.
+	MoveTo(base uint64)
+}
+
+// Network is the outside of a network port as the chip sees it.
+type Network interface {
+	// Send transmits a frame. It is valid during the call only.
+	Send(frame []byte)
+	// Plugged reports whether something is attached to the port.
+	Plugged() bool
+}
+
+// Logf writes one line to the router's log. It may be nil.
+type Logf func(format string, args ...any)

@@ -1,0 +1,57 @@
+package vm
+
+import "io"
+
+// Config describes one router. It is plain data: it crosses from the daemon to
+// the node as JSON.
+type Config struct {
+	Name     string `json:"name"`
+	Instance int    `json:"instance"` // instance number, the ID of Dynamips
+	Platform string `json:"platform"` // c7200
+	NPE      string `json:"npe,omitempty"`
+	Midplane string `json:"midplane,omitempty"` // std, vxr
+	RAM      int    `json:"ram"`                // MiB
+	NVRAM    int    `json:"nvram"`              // KiB
+	ConfReg  uint16 `json:"confreg"`
+	MAC      string `json:"mac,omitempty"` // base MAC, aa:bb:cc:dd:ee:ff; empty: chosen from Instance and Name
+	// Slots names the card in each slot; empty strings are empty slots.
+	Slots []string `json:"slots,omitempty"`
+	// IdlePC is the address of the guest's idle loop, 0 when unknown. 32-bit
+	// values are sign-extended.
+	IdlePC uint64 `json:"idlepc,omitempty"`
+	// Quirks are the leniencies of Dynamips to apply (cpu reference, section 0).
+	Quirks []string `json:"quirks,omitempty"`
+	// InstructionTime makes guest time follow executed instructions, so that a
+	// run is repeatable.
+	InstructionTime bool `json:"instruction_time,omitempty"`
+}
+
+// Host is what the surrounding process hands to a machine.
+type Host struct {
+	// Image is the router image, an ELF file. It must stay valid.
+	Image []byte
+	// NVRAM is the content to start with; short or nil means zeros behind it.
+	NVRAM []byte
+	// SaveNVRAM stores the whole NVRAM so that a crash at any instant leaves
+	// the old content or the new. It is called on a goroutine of its own, one
+	// call at a time, once the guest has paused writing, and at Stop.
+	SaveNVRAM func(content []byte) error
+	// ROMMONVars are NAME=value lines; SaveROMMONVars stores them.
+	ROMMONVars     []string
+	SaveROMMONVars func(lines []string) error
+	// Console and AUX are the two lines of the DUART.
+	Console, AUX Line
+	// Log receives the router's log, one line a call; module as Dynamips has it.
+	Log func(module, text string)
+}
+
+// Line is a serial line towards a user; *console.Console implements it.
+type Line interface {
+	io.ByteWriter
+	// Get takes the next byte typed, if there is one.
+	Get() (b byte, ok bool)
+	// Waiting reports whether Get would find a byte.
+	Waiting() bool
+	// Notify has fn called, on any goroutine, when a byte arrives.
+	Notify(fn func())
+}

@@ -1,0 +1,208 @@
+// Package event is the machine's sense of time and its single entrance for the
+// outside world.
+//
+// A machine is single-threaded: the CPU, every chip and every timer run on the
+// one goroutine that calls the machine's run loop. Whatever comes from outside
+// (a frame, a key, a management command) is posted to the loop with Post and
+// runs there between two guest instructions. Chips therefore need no locks, and
+// a run whose posts and times are the same is the same run.
+//
+// Package event knows nothing of CPUs or chips.
+package event
+
+import (
+	"container/heap"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Clock is what a chip sees of the loop: guest time and timers. All methods
+// may be called on the loop's goroutine only.
+type Clock interface {
+	// Now returns guest time in nanoseconds since the machine was created.
+	// It never goes back and stands still while the machine is suspended.
+	Now() int64
+	// Arm makes t fire at guest time at (nanoseconds), replacing an earlier
+	// setting. A time in the past fires at the next opportunity.
+	Arm(t *Timer, at int64)
+	// Disarm makes t not fire. Disarming an idle timer does nothing.
+	Disarm(t *Timer)
+}
+
+// Timer is one pending call. The zero value with Fire set is an idle timer.
+// Deadlines that belong to a chip's state are kept in the chip's own struct;
+// the Timer is only the means to be called.
+type Timer struct {
+	Fire func()
+
+	at    int64
+	index int // position in the heap + 1; 0 when idle
+}
+
+// Pending reports whether t is armed.
+func (t *Timer) Pending() bool { return t.index != 0 }
+
+// Loop is a Clock with the queue of posted calls. The zero value is not usable;
+// see New.
+type Loop struct {
+	source func() int64 // raw time in ns; host or instruction clock
+	offset int64        // guest time = source() - offset
+	frozen int64        // guest time while paused
+	paused bool
+	timers timerHeap
+
+	mu        sync.Mutex
+	posted    []func()
+	spare     []func()
+	attention *atomic.Uint32
+	wake      chan struct{}
+}
+
+// New returns a loop whose time follows the host's monotonic clock, starting
+// at 0. attention is set to 1 whenever something is posted, so that the CPU
+// can leave its inner loop.
+func New(attention *atomic.Uint32) *Loop {
+	start := time.Now()
+	return NewWithSource(attention, func() int64 { return int64(time.Since(start)) })
+}
+
+// NewWithSource is New with another source of time, in nanoseconds, for runs
+// that must be repeatable.
+func NewWithSource(attention *atomic.Uint32, source func() int64) *Loop {
+	return &Loop{source: source, offset: source(), attention: attention, wake: make(chan struct{}, 1)}
+}
+
+// Now implements Clock.
+func (l *Loop) Now() int64 {
+	if l.paused {
+		return l.frozen
+	}
+	return l.source() - l.offset
+}
+
+// Pause makes guest time stand still until Unpause.
+func (l *Loop) Pause() {
+	if !l.paused {
+		l.frozen = l.Now()
+		l.paused = true
+	}
+}
+
+// Unpause lets guest time go on from where Pause stopped it.
+func (l *Loop) Unpause() {
+	if l.paused {
+		l.paused = false
+		l.offset = l.source() - l.frozen
+	}
+}
+
+// Arm implements Clock.
+func (l *Loop) Arm(t *Timer, at int64) {
+	t.at = at
+	if t.index != 0 {
+		heap.Fix(&l.timers, t.index-1)
+		return
+	}
+	heap.Push(&l.timers, t)
+}
+
+// Disarm implements Clock.
+func (l *Loop) Disarm(t *Timer) {
+	if t.index != 0 {
+		heap.Remove(&l.timers, t.index-1)
+	}
+}
+
+// Post queues fn to run on the loop's goroutine and wakes it. It may be called
+// from any goroutine and never blocks.
+func (l *Loop) Post(fn func()) {
+	l.mu.Lock()
+	l.posted = append(l.posted, fn)
+	l.mu.Unlock()
+	l.attention.Store(1)
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// RunPending runs every posted call and every timer that is due. It clears the
+// attention flag first, so that a post that arrives meanwhile sets it again.
+func (l *Loop) RunPending() {
+	l.attention.Store(0)
+	l.mu.Lock()
+	todo := l.posted
+	l.posted = l.spare[:0]
+	l.mu.Unlock()
+	for i, fn := range todo {
+		fn()
+		todo[i] = nil
+	}
+	l.spare = todo[:0]
+	for !l.paused && len(l.timers) > 0 {
+		t := l.timers[0]
+		if t.at > l.Now() {
+			break
+		}
+		heap.Pop(&l.timers)
+		t.Fire()
+	}
+}
+
+// NextTimer returns the guest time of the earliest armed timer.
+func (l *Loop) NextTimer() (at int64, ok bool) {
+	if len(l.timers) == 0 {
+		return 0, false
+	}
+	return l.timers[0].at, true
+}
+
+// Sleep blocks until something is posted or the earliest timer is due
+// (when paused: until something is posted). It is for a CPU that has nothing
+// to do.
+func (l *Loop) Sleep() {
+	l.mu.Lock()
+	pending := len(l.posted) > 0
+	l.mu.Unlock()
+	if pending {
+		return
+	}
+	at, ok := l.NextTimer()
+	if !ok || l.paused {
+		<-l.wake
+		return
+	}
+	d := at - l.Now()
+	if d <= 0 {
+		return
+	}
+	tm := time.NewTimer(time.Duration(d))
+	defer tm.Stop()
+	select {
+	case <-l.wake:
+	case <-tm.C:
+	}
+}
+
+type timerHeap []*Timer
+
+func (h timerHeap) Len() int           { return len(h) }
+func (h timerHeap) Less(i, j int) bool { return h[i].at < h[j].at }
+func (h timerHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i+1, j+1
+}
+func (h *timerHeap) Push(x any) {
+	t := x.(*Timer)
+	t.index = len(*h) + 1
+	*h = append(*h, t)
+}
+func (h *timerHeap) Pop() any {
+	old := *h
+	t := old[len(old)-1]
+	old[len(old)-1] = nil
+	t.index = 0
+	*h = old[:len(old)-1]
+	return t
+}

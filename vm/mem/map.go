@@ -1,0 +1,292 @@
+// Package mem is the physical address space of an emulated machine: RAM and
+// device regions, the accesses of bus masters (DMA), and the record of which
+// RAM pages hold decoded guest code.
+//
+// Guest memory is kept in guest byte order (big-endian). Package mem knows
+// nothing of CPUs, chips or boards.
+package mem
+
+import (
+	"encoding/binary"
+	"fmt"
+	"sort"
+	"sync/atomic"
+	"unsafe"
+)
+
+// PageShift and PageSize describe the granule in which regions are looked up
+// and code is tracked: 4 KiB.
+const (
+	PageShift = 12
+	PageSize  = 1 << PageShift
+)
+
+// Device is a region that has behaviour. off is the exact byte offset from the
+// region's base, size is 1, 2, 4 or 8. A value narrower than 64 bits is in the
+// low bits of v; a read's upper bits are ignored. Values are guest integers:
+// no byte order is involved. A register that a chip does not have reads 0 and
+// ignores writes; nothing fails (c7200 reference, 3.1 and 3.3).
+type Device interface {
+	Read(off uint64, size int) uint64
+	Write(off uint64, size int, v uint64)
+}
+
+// Region is one range of the physical map. Either RAM or Dev is set.
+type Region struct {
+	Name string
+	Base uint64 // physical address, a multiple of PageSize unless Dev is set
+	Len  uint64 // bytes
+
+	// RAM is the host memory behind the region, Len bytes, in guest order.
+	RAM []byte
+	// ReadOnly makes writes to RAM disappear (a ROM).
+	ReadOnly bool
+	// Dev handles accesses when RAM is nil.
+	Dev Device
+	// Cacheable regions answer through cached mappings as well; others only
+	// answer uncached accesses (cpu reference, 2.2).
+	Cacheable bool
+
+	code []uint32 // a flag per RAM page: holds decoded code; atomic
+}
+
+// Contains reports whether physical address pa lies in r.
+func (r *Region) Contains(pa uint64) bool { return pa-r.Base < r.Len }
+
+// Map is the physical address space. Regions may overlap: devices win over
+// RAM, and among devices (or RAM) the lowest base wins.
+//
+// A Map is used by the machine's goroutine only.
+type Map struct {
+	regions []*Region // devices first, then RAM; each sorted by base
+	onRemap []func()
+	onCode  []func(pa uint64)
+}
+
+// Add puts r into the map. It fails when r has no length, has both or neither
+// of RAM and Dev, or when its RAM is not Len bytes.
+func (m *Map) Add(r *Region) error {
+	switch {
+	case r.Len == 0:
+		return fmt.Errorf("region %s at %#x has no length", r.Name, r.Base)
+	case (r.RAM == nil) == (r.Dev == nil):
+		return fmt.Errorf("region %s at %#x needs either memory or a device", r.Name, r.Base)
+	case r.RAM != nil && uint64(len(r.RAM)) != r.Len:
+		return fmt.Errorf("region %s at %#x: %d bytes of memory for a length of %d", r.Name, r.Base, len(r.RAM), r.Len)
+	case r.RAM != nil && (r.Base%PageSize != 0 || r.Len%PageSize != 0):
+		return fmt.Errorf("region %s at %#x: memory must start and end at a multiple of %d", r.Name, r.Base, PageSize)
+	}
+	if r.RAM != nil {
+		r.code = make([]uint32, r.Len>>PageShift)
+	}
+	m.regions = append(m.regions, r)
+	m.sort()
+	return nil
+}
+
+// Remove takes r out of the map. Removing what is not there does nothing.
+func (m *Map) Remove(r *Region) {
+	for i, x := range m.regions {
+		if x == r {
+			m.regions = append(m.regions[:i:i], m.regions[i+1:]...)
+			m.remapped()
+			return
+		}
+	}
+}
+
+// Move puts r, in the map or not, at a new base.
+func (m *Map) Move(r *Region, base uint64) error {
+	m.Remove(r)
+	r.Base = base
+	return m.Add(r)
+}
+
+func (m *Map) sort() {
+	sort.SliceStable(m.regions, func(i, j int) bool {
+		a, b := m.regions[i], m.regions[j]
+		if (a.Dev != nil) != (b.Dev != nil) {
+			return a.Dev != nil
+		}
+		return a.Base < b.Base
+	})
+	m.remapped()
+}
+
+func (m *Map) remapped() {
+	for _, fn := range m.onRemap {
+		fn()
+	}
+}
+
+// OnRemap has fn called after every change of the map; caches of lookups must
+// then be dropped.
+func (m *Map) OnRemap(fn func()) { m.onRemap = append(m.onRemap, fn) }
+
+// Regions returns the regions in order of lookup. The slice must not be kept.
+func (m *Map) Regions() []*Region { return m.regions }
+
+// Find returns the region that answers an access to pa, or nil when nothing
+// does. cached tells whether the access goes through a cached mapping.
+func (m *Map) Find(pa uint64, cached bool) *Region {
+	for _, r := range m.regions {
+		if r.Contains(pa) && (r.Cacheable || !cached) {
+			return r
+		}
+	}
+	return nil
+}
+
+// MarkCode notes that the RAM page of r that holds offset off has decoded code.
+// The next write to it by anybody calls the functions given to OnCodeWrite,
+// once, after clearing the mark.
+func (r *Region) MarkCode(off uint64) { atomic.StoreUint32(&r.code[off>>PageShift], 1) }
+
+// IsCode reports whether the RAM page of r that holds offset off is marked.
+func (r *Region) IsCode(off uint64) bool { return atomic.LoadUint32(&r.code[off>>PageShift]) != 0 }
+
+// OnCodeWrite has fn called with the physical address of a page that was marked
+// with MarkCode and has now been written.
+func (m *Map) OnCodeWrite(fn func(pa uint64)) { m.onCode = append(m.onCode, fn) }
+
+// Written must be called after bytes [off, off+n) of r's RAM were changed
+// other than through the Map. It drops decoded code.
+func (m *Map) Written(r *Region, off, n uint64) {
+	if n == 0 {
+		return
+	}
+	for p := off >> PageShift; p <= (off+n-1)>>PageShift; p++ {
+		if atomic.SwapUint32(&r.code[p], 0) != 0 {
+			for _, fn := range m.onCode {
+				fn(r.Base + p<<PageShift)
+			}
+		}
+	}
+}
+
+// ReadAt fills p from physical address pa as a bus master does: uncached, RAM
+// copied, devices read in the widest naturally aligned units, undefined
+// addresses read as zero.
+func (m *Map) ReadAt(pa uint64, p []byte) {
+	for len(p) > 0 {
+		r := m.Find(pa, false)
+		switch {
+		case r == nil:
+			n := min(len(p), int(PageSize-pa%PageSize))
+			clear(p[:n])
+			pa, p = pa+uint64(n), p[n:]
+		case r.RAM != nil:
+			n := copy(p, r.RAM[pa-r.Base:m.limit(r, pa)])
+			pa, p = pa+uint64(n), p[n:]
+		default:
+			n := unit(pa, len(p))
+			putBE(p[:n], r.Dev.Read(pa-r.Base, n))
+			pa, p = pa+uint64(n), p[n:]
+		}
+	}
+}
+
+// WriteAt stores p at physical address pa as a bus master does.
+func (m *Map) WriteAt(pa uint64, p []byte) {
+	for len(p) > 0 {
+		r := m.Find(pa, false)
+		switch {
+		case r == nil:
+			n := min(len(p), int(PageSize-pa%PageSize))
+			pa, p = pa+uint64(n), p[n:]
+		case r.RAM != nil:
+			off := pa - r.Base
+			n := min(len(p), int(m.limit(r, pa)-off))
+			if !r.ReadOnly {
+				copy(r.RAM[off:], p[:n])
+				m.Written(r, off, uint64(n))
+			}
+			pa, p = pa+uint64(n), p[n:]
+		default:
+			n := unit(pa, len(p))
+			r.Dev.Write(pa-r.Base, n, getBE(p[:n]))
+			pa, p = pa+uint64(n), p[n:]
+		}
+	}
+}
+
+// limit returns the offset in r at which a run of RAM that starts at pa ends:
+// the end of the region or the start of a device laid over it.
+func (m *Map) limit(r *Region, pa uint64) uint64 {
+	end := r.Base + r.Len
+	for _, x := range m.regions {
+		if x.Dev == nil {
+			break
+		}
+		if x.Base > pa && x.Base < end {
+			end = x.Base
+		}
+	}
+	return end - r.Base
+}
+
+// Read32 reads a 32-bit big-endian word at pa, which must be a multiple of 4.
+// In RAM the access is atomic, so a descriptor's ownership bit can be tested.
+func (m *Map) Read32(pa uint64) uint32 {
+	r := m.Find(pa, false)
+	switch {
+	case r == nil:
+		return 0
+	case r.RAM != nil:
+		off := pa - r.Base
+		if off%4 == 0 {
+			return swap32(atomic.LoadUint32((*uint32)(unsafe.Pointer(&r.RAM[off]))))
+		}
+		var b [4]byte
+		m.ReadAt(pa, b[:])
+		return binary.BigEndian.Uint32(b[:])
+	default:
+		return uint32(r.Dev.Read(pa-r.Base, 4))
+	}
+}
+
+// Write32 stores a 32-bit big-endian word at pa, which must be a multiple of 4.
+func (m *Map) Write32(pa uint64, v uint32) {
+	r := m.Find(pa, false)
+	switch {
+	case r == nil:
+	case r.RAM != nil:
+		off := pa - r.Base
+		if r.ReadOnly {
+			return
+		}
+		if off%4 == 0 {
+			atomic.StoreUint32((*uint32)(unsafe.Pointer(&r.RAM[off])), swap32(v))
+			m.Written(r, off, 4)
+			return
+		}
+		var b [4]byte
+		binary.BigEndian.PutUint32(b[:], v)
+		m.WriteAt(pa, b[:])
+	default:
+		r.Dev.Write(pa-r.Base, 4, uint64(v))
+	}
+}
+
+func unit(pa uint64, n int) int {
+	for _, u := range []int{4, 2} {
+		if pa%uint64(u) == 0 && n >= u {
+			return u
+		}
+	}
+	return 1
+}
+
+func putBE(p []byte, v uint64) {
+	for i := len(p) - 1; i >= 0; i-- {
+		p[i] = byte(v)
+		v >>= 8
+	}
+}
+
+func getBE(p []byte) (v uint64) {
+	for _, b := range p {
+		v = v<<8 | uint64(b)
+	}
+	return v
+}
