@@ -1,0 +1,71 @@
+# dynemu: emulated Cisco routers as a Linux service.
+# `make help` lists what can be done here.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: build run stop test lint bench fuzz firmware clean help deps-run deps-test
+
+export CGO_ENABLED := 0
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+GO ?= go
+LDFLAGS := -s -w -X dynemu/emud.Version=$(VERSION)
+PROGRAMS := dynemud dynemu dynemu-node dynamips
+
+## build: compile the programs into bin/
+build:
+	@for p in $(PROGRAMS); do $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/$$p ./cmd/$$p; done
+	@echo "built: $(PROGRAMS:%=bin/%)"
+
+## run: build, start the service, run the tutorial's first lab and ping through it
+run: deps-run build
+	@$(GO) run ./tests/quickstart -bin bin
+
+## stop: end everything that `make run` started
+stop:
+	@$(GO) run ./tests/quickstart -bin bin -stop
+
+## test: lint, then all unit and end-to-end tests (as root: they make namespaces and mounts)
+test: deps-test build lint
+	$(GO) test -timeout 30m ./...
+
+## lint: formatting, go vet and staticcheck (see staticcheck.conf)
+lint:
+	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "not formatted: $$out"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+## bench: measure and print the table of figures, with the peers in the same run
+bench: deps-test build
+	@$(GO) run ./tests/bench -bin bin
+
+## fuzz: every fuzz target for FUZZTIME (default 20s) each
+FUZZTIME ?= 20s
+fuzz:
+	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u | while read -r d; do \
+	  grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$d/*_test.go | cut -c6- | while read -r f; do \
+	    echo "$$d $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$d; done; done
+
+## firmware: rebuild the bundled router image and the boot ROM from source
+firmware:
+	$(MAKE) -C vm/firmware/src
+	$(MAKE) -C vm/rom/src
+
+## clean: remove what was built
+clean:
+	rm -rf bin .cache
+
+## help: this list
+help:
+	@sed -n 's/^## /  make /p' Makefile
+
+# What running a lab needs beyond a bare Debian; installed only when missing.
+RUN_PACKAGES := iproute2 tcpdump procps
+# What the tests need besides. dynamips is in Debian's non-free component.
+TEST_PACKAGES := $(RUN_PACKAGES) qemu-user gcc-mips-linux-gnu gcc-mips64-linux-gnuabi64 libc6-dev-mips-cross libc6-dev-mips64-cross ethtool iputils-ping vim-tiny nano rsync dynamips
+
+deps-run:
+	@./tests/packages.sh $(RUN_PACKAGES)
+
+deps-test:
+	@./tests/packages.sh $(TEST_PACKAGES)
