@@ -47,8 +47,14 @@ type Region struct {
 	// answer uncached accesses (cpu reference, 2.2).
 	Cacheable bool
 
-	code []uint32 // a flag per RAM page: holds decoded code; atomic
+	marks []uint32 // a word of marks per RAM page; atomic
 }
+
+// Marks of a RAM page.
+const (
+	markCode  = 1 << 0 // holds decoded code
+	markWatch = 1 << 1 // somebody waits for writes
+)
 
 // Contains reports whether physical address pa lies in r.
 func (r *Region) Contains(pa uint64) bool { return pa-r.Base < r.Len }
@@ -61,6 +67,8 @@ type Map struct {
 	regions []*Region // devices first, then RAM; each sorted by base
 	onRemap []func()
 	onCode  []func(pa uint64)
+	onWatch []func(pa uint64)
+	watches map[uintptr][]*watch // by host address of the page
 }
 
 // Add puts r into the map. It fails when r has no length, has both or neither
@@ -77,7 +85,8 @@ func (m *Map) Add(r *Region) error {
 		return fmt.Errorf("region %s at %#x: memory must start and end at a multiple of %d", r.Name, r.Base, PageSize)
 	}
 	if r.RAM != nil {
-		r.code = make([]uint32, r.Len>>PageShift)
+		r.marks = make([]uint32, r.Len>>PageShift)
+		m.markWatched(r)
 	}
 	m.regions = append(m.regions, r)
 	m.sort()
@@ -140,26 +149,38 @@ func (m *Map) Find(pa uint64, cached bool) *Region {
 // MarkCode notes that the RAM page of r that holds offset off has decoded code.
 // The next write to it by anybody calls the functions given to OnCodeWrite,
 // once, after clearing the mark.
-func (r *Region) MarkCode(off uint64) { atomic.StoreUint32(&r.code[off>>PageShift], 1) }
+func (r *Region) MarkCode(off uint64) { atomic.OrUint32(&r.marks[off>>PageShift], markCode) }
 
-// IsCode reports whether the RAM page of r that holds offset off is marked.
-func (r *Region) IsCode(off uint64) bool { return atomic.LoadUint32(&r.code[off>>PageShift]) != 0 }
+// IsCode reports whether a write to the RAM page of r that holds offset off
+// must be followed by a call of Map.Written: the page holds decoded code or is
+// watched (see Map.Watch). A CPU keeps such pages out of its fast write path.
+func (r *Region) IsCode(off uint64) bool { return atomic.LoadUint32(&r.marks[off>>PageShift]) != 0 }
 
 // OnCodeWrite has fn called with the physical address of a page that was marked
 // with MarkCode and has now been written.
 func (m *Map) OnCodeWrite(fn func(pa uint64)) { m.onCode = append(m.onCode, fn) }
 
 // Written must be called after bytes [off, off+n) of r's RAM were changed
-// other than through the Map. It drops decoded code.
+// other than through the Map. It drops decoded code and tells the watches.
 func (m *Map) Written(r *Region, off, n uint64) {
 	if n == 0 {
 		return
 	}
 	for p := off >> PageShift; p <= (off+n-1)>>PageShift; p++ {
-		if atomic.SwapUint32(&r.code[p], 0) != 0 {
+		marks := atomic.LoadUint32(&r.marks[p])
+		if marks == 0 {
+			continue
+		}
+		if marks&markCode != 0 {
+			atomic.AndUint32(&r.marks[p], ^uint32(markCode))
 			for _, fn := range m.onCode {
 				fn(r.Base + p<<PageShift)
 			}
+		}
+		if marks&markWatch != 0 {
+			start := max(off, p<<PageShift)
+			end := min(off+n, (p+1)<<PageShift)
+			m.tellWatches(r, start, end-start)
 		}
 	}
 }
