@@ -19,10 +19,23 @@ type Memory interface {
 	Write32(pa uint64, v uint32)
 }
 
+// Watcher is a Memory that can tell of writes to RAM; *mem.Map implements it. A
+// chip that the guest feeds through descriptors in RAM uses it to learn of them
+// without polling (see mem.Map.Watch).
+type Watcher interface {
+	// Watch has fn called after every write to the RAM page that holds pa
+	// until cancel is called. cancel is nil when pa is not in RAM.
+	Watch(pa uint64, fn func(pa, n uint64)) (cancel func())
+}
+
+// Unmapped, given to Window.MoveTo, takes the window out of the map.
+const Unmapped = ^uint64(0)
+
 // Window is the chip's register window in the physical map, which moves when
 // the guest writes a base address register.
 type Window interface {
-	// MoveTo maps the window at physical address base, at once.
+	// MoveTo maps the window at physical address base, at once; Unmapped takes
+	// it away.
 	MoveTo(base uint64)
 }
 
