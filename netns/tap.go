@@ -1,0 +1,194 @@
+package netns
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// OpenTAP makes the TAP interface ifname in the namespace ns, sets its MTU in
+// bytes (0: MTU), and brings it up without carrier: LinkVeth and AttachLAN give
+// it carrier. The interface lives until every copy of the returned descriptor is
+// closed. Each read and write of it is one Ethernet frame without FCS; a read
+// needs a buffer for the largest frame, since what does not fit is lost.
+//
+// When the interface is held by another process, the error wraps EBUSY.
+func (m *Manager) OpenTAP(ns, ifname string, mtu int) (*os.File, error) {
+	if err := errors.Join(m.checkName(ns), checkIfname(ifname)); err != nil {
+		return nil, err
+	}
+	if mtu == 0 {
+		mtu = MTU
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var f *os.File
+	err := inNamespace(ns, func() (err error) {
+		f, err = openTAP(ifname)
+		return err
+	})
+	if errors.Is(err, unix.EBUSY) {
+		return nil, fmt.Errorf("TAP %s in namespace %s is held by a running node: %w", ifname, ns, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("make TAP %s in namespace %s: %w", ifname, ns, err)
+	}
+	if err := startTAP(ns, ifname, mtu); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("bring up TAP %s in namespace %s: %w", ifname, ns, err)
+	}
+	return f, nil
+}
+
+// openTAP makes the interface in the namespace that the thread is in when it
+// opens the device. The descriptor becomes non-blocking only after TUNSETIFF, so
+// that the runtime's poller accepts it (platform reference 3.1).
+func openTAP(ifname string) (*os.File, error) {
+	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open /dev/net/tun: %w", err)
+	}
+	ifr, err := unix.NewIfreq(ifname)
+	if err == nil {
+		ifr.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI)
+		err = unix.IoctlIfreq(fd, unix.TUNSETIFF, ifr)
+	}
+	if err == nil {
+		err = unix.IoctlSetPointerInt(fd, unix.TUNSETCARRIER, 0)
+	}
+	if err == nil {
+		err = unix.SetNonblock(fd, true)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), ifname), nil
+}
+
+func startTAP(ns, ifname string, mtu int) error {
+	h, err := open(ns)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	l, err := h.LinkByName(ifname)
+	if err != nil {
+		return err
+	}
+	if err := h.LinkSetMTU(l, mtu); err != nil {
+		return fmt.Errorf("set MTU %d: %w", mtu, err)
+	}
+	return h.LinkSetUp(l)
+}
+
+// SetCarrier turns the carrier of the TAP ifname on or off, as a cable or the
+// router's shutdown would. LinkVeth and AttachLAN set it too.
+func (m *Manager) SetCarrier(ns, ifname string, on bool) error {
+	h, l, err := openLink(ns, ifname)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	return h.setCarrier(l, on)
+}
+
+func (h *handle) setCarrier(l netlink.Link, on bool) error {
+	if hasCarrier(l) == on {
+		return nil
+	}
+	req := nl.NewNetlinkRequest(unix.RTM_SETLINK, unix.NLM_F_ACK)
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Index = int32(l.Attrs().Index)
+	req.AddData(msg)
+	value := []byte{0}
+	if on {
+		value[0] = 1
+	}
+	req.AddData(nl.NewRtAttr(unix.IFLA_CARRIER, value))
+	if err := h.execute(req); err != nil {
+		return fmt.Errorf("set carrier of %s: %w", l.Attrs().Name, err)
+	}
+	return nil
+}
+
+// execute sends a request that the library has no call for from inside the
+// namespace.
+func (h *handle) execute(req *nl.NetlinkRequest) error {
+	s, err := nl.GetNetlinkSocketAt(h.fd, -1, unix.NETLINK_ROUTE)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	req.Sockets = map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: s}}
+	_, err = req.Execute(unix.NETLINK_ROUTE, 0)
+	return err
+}
+
+func hasCarrier(l netlink.Link) bool { return l.Attrs().RawFlags&unix.IFF_LOWER_UP != 0 }
+
+// Stats counts frames and bytes of a port as its router sees them: Rx is what
+// the router received.
+type Stats struct {
+	RxFrames, RxBytes uint64
+	TxFrames, TxBytes uint64
+	// RxDrops are frames that the router did not read in time, TxDrops those
+	// that the kernel refused from it.
+	RxDrops, TxDrops uint64
+}
+
+// Stats returns the counters of the TAP ifname since it was made. The kernel
+// counts from its own side: what it received is what the router sent.
+func (m *Manager) Stats(ns, ifname string) (Stats, error) {
+	h, l, err := openLink(ns, ifname)
+	if err != nil {
+		return Stats{}, err
+	}
+	defer h.close()
+	s := l.Attrs().Statistics
+	if s == nil {
+		return Stats{}, fmt.Errorf("interface %s in namespace %s has no counters", ifname, ns)
+	}
+	return Stats{
+		RxFrames: s.TxPackets, RxBytes: s.TxBytes, RxDrops: s.TxDropped,
+		TxFrames: s.RxPackets, TxBytes: s.RxBytes, TxDrops: s.RxDropped,
+	}, nil
+}
+
+// MAC returns the address of the kernel interface, which is not the router's.
+func (m *Manager) MAC(ns, ifname string) (net.HardwareAddr, error) {
+	h, l, err := openLink(ns, ifname)
+	if err != nil {
+		return nil, err
+	}
+	defer h.close()
+	return l.Attrs().HardwareAddr, nil
+}
+
+// Carrier reports whether the interface has carrier.
+func (m *Manager) Carrier(ns, ifname string) (bool, error) {
+	h, l, err := openLink(ns, ifname)
+	if err != nil {
+		return false, err
+	}
+	defer h.close()
+	return hasCarrier(l), nil
+}
+
+func openLink(ns, ifname string) (*handle, netlink.Link, error) {
+	h, err := open(ns)
+	if err != nil {
+		return nil, nil, err
+	}
+	l, err := h.LinkByName(ifname)
+	if err != nil {
+		h.close()
+		return nil, nil, fmt.Errorf("interface %s in namespace %s: %w", ifname, ns, err)
+	}
+	return h, l, nil
+}
