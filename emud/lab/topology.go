@@ -5,7 +5,10 @@
 // the design, part 1.4, come first.
 package lab
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Lab is a checked lab file.
 type Lab struct {
@@ -34,15 +37,28 @@ type Router struct {
 	IdlePC        string // "auto", "none" or 0x…
 	Quirks        []string
 	AutoStart     bool
-	Config        string   // cnfg: path as written
+	Config        string // cnfg: path as written
+	// Configuration is the text of configuration = (base64 in the file), to be
+	// put into an empty NVRAM.
+	Configuration string
+	IdleMax       int      // 0: the emulator's default
+	IdleSleep     int      // ms, 0: the emulator's default
+	ExecArea      int      // translation cache in MiB, 0: the emulator's default
 	Slots         []string // adapter name per slot (Dynamips driver names), "" for empty; includes automatic ones
+	WICs          []string // WIC name per WIC slot of the motherboard, "" for empty; nil where there are none
 	Ports         []Port   // every port of every adapter, in slot and port order
+	// Window holds the options that a graphical program keeps in the section
+	// (x, y, symbol ...), by lower-case name.
+	Window map[string]string
+
+	consoleSet, auxSet   bool // written in the file, in the section or its defaults
+	consoleBase, auxBase int  // of the server section; auxBase 0: no AUX port unless written
 }
 
 // Kind tells what a port carries.
 type Kind string
 
-// The kinds of port.
+// The kinds of port. The internal ports of an NM-CIDS or NM-NAM are Ethernet.
 const (
 	Ethernet Kind = "ethernet"
 	Serial   Kind = "serial"
@@ -55,7 +71,7 @@ type Port struct {
 	Name  string // f0/0
 	Kind  Kind
 	Slot  int
-	Index int // port number in the slot
+	Index int // port number in the slot; a WIC's port p in WIC slot w is 16*(w+1)+p
 }
 
 // FileName is the name of the port in file and interface names: f0-0.
@@ -95,17 +111,22 @@ type Message struct {
 // Severity of a Message.
 type Severity int
 
-// An Error refuses the file; a Warning is reported and the lab applied.
+// An Error refuses the file; a Warning is reported and the lab applied; a
+// Notice says that an accepted option has no effect here.
 const (
 	Error Severity = iota
 	Warning
+	Notice
 )
 
 // String renders the message as result files show it: NAME.net:LINE:COL: text.
 func (m Message) String() string {
 	w := ""
-	if m.Severity == Warning {
+	switch m.Severity {
+	case Warning:
 		w = "warning: "
+	case Notice:
+		w = "note: "
 	}
 	return fmt.Sprintf("%s:%d:%d: %s%s", m.File, m.Line, max(m.Column, 1), w, m.Text)
 }
@@ -118,4 +139,32 @@ func fileName(port string) string {
 		}
 	}
 	return string(b)
+}
+
+// Router returns the router of that name, or nil.
+func (l *Lab) Router(name string) *Router {
+	for _, r := range l.Routers {
+		if r.Name == name {
+			return r
+		}
+	}
+	return nil
+}
+
+// LinkAt returns the link on a router's port, and the end that is not that
+// port.
+func (l *Lab) LinkAt(device, port string) (link Link, peer End, ok bool) {
+	e := End{Device: device, Port: port}
+	for _, link := range l.Links {
+		if link.A == e || link.B == e {
+			return link, link.other(e), true
+		}
+	}
+	return Link{}, End{}, false
+}
+
+// Base returns the last element of a path as lab files write them, with / or
+// \ between the elements: \images\c7200.bin is c7200.bin.
+func Base(path string) string {
+	return path[strings.LastIndexAny(path, `/\`)+1:]
 }

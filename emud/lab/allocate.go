@@ -1,0 +1,142 @@
+package lab
+
+// Console and AUX ports. A port that the file names is kept; every other
+// console gets its server section's base plus the router's instance number, or
+// the next port upward that nobody in the lab has.
+//
+// Source: lab-files-and-console reference, 7.2; the design, 1.4, for clashes.
+
+// port kinds of a router, for one loop over both.
+type tcpPort struct {
+	name string // the option
+	port func(r *Router) *int
+	set  func(r *Router) bool
+	base func(r *Router) int // 0: none unless written
+}
+
+var tcpPorts = []tcpPort{
+	{"console", func(r *Router) *int { return &r.Console }, func(r *Router) bool { return r.consoleSet }, func(r *Router) int { return r.consoleBase }},
+	{"aux", func(r *Router) *int { return &r.AUX }, func(r *Router) bool { return r.auxSet }, func(r *Router) int { return r.auxBase }},
+}
+
+// allocatePorts checks the written ports and gives the others.
+func (b *builder) allocatePorts() {
+	type holder struct {
+		d    *device
+		name string
+	}
+	taken := map[int]holder{}
+	used := map[int]bool{}
+	type move struct {
+		d *device
+		t tcpPort
+	}
+	var moved []move
+	for _, d := range b.order {
+		for _, t := range tcpPorts {
+			if !t.set(d.router) {
+				continue
+			}
+			n := *t.port(d.router)
+			first, clash := taken[n]
+			if !clash {
+				taken[n] = holder{d, t.name}
+				used[n] = true
+				continue
+			}
+			at := d.values[t.name].opt.valueAt
+			if first.d.section == d.section {
+				b.errorf(at.line, at.column, "%s port %d of %s is already in use by %s (%s)", t.name, n, d.name, first.d.name, first.name)
+				continue
+			}
+			moved = append(moved, move{d, t})
+		}
+	}
+	for _, m := range moved {
+		p := m.t.port(m.d.router)
+		was := *p
+		at := m.d.values[m.t.name].opt.valueAt
+		if *p = nextFree(used, was); *p == 0 {
+			b.errorf(at.line, at.column, "no free port from %d upward for the %s of %s", was, m.t.name, m.d.name)
+			continue
+		}
+		b.warnf(at.line, at.column, "%s port %d is already in use by %s: %s gets %d", m.t.name, was, taken[was].d.name, m.d.name, *p)
+	}
+	if r := giveDefaults(b.lab.Routers, used); r != nil {
+		d := b.devices[r.Name]
+		b.errorf(d.at.line, d.at.column, "no free TCP port is left for the console of %s", r.Name)
+	}
+}
+
+// giveDefaults gives ports to the routers for which the file names none, in
+// the order given. It returns the first for which no port was left.
+func giveDefaults(routers []*Router, used map[int]bool) *Router {
+	for _, t := range tcpPorts {
+		for _, r := range routers {
+			base := t.base(r)
+			if t.set(r) || base == 0 {
+				continue
+			}
+			if *t.port(r) = nextFree(used, base+r.Instance); *t.port(r) == 0 {
+				return r
+			}
+		}
+	}
+	return nil
+}
+
+// nextFree takes the first unused port from n upward; 0 when there is none.
+func nextFree(used map[int]bool, n int) int {
+	for ; n <= 65535; n++ {
+		if !used[n] {
+			used[n] = true
+			return n
+		}
+	}
+	return 0
+}
+
+// Inherit keeps what users see of the routers that old has too: their instance
+// numbers, and with them the default console ports and MAC addresses, so that
+// a router written above others does not renumber them. Routers that are new
+// take the numbers that are free. old may be nil; it need only hold the
+// routers' names and instance numbers.
+func (l *Lab) Inherit(old *Lab) {
+	if old == nil {
+		return
+	}
+	before := map[string]int{}
+	for _, r := range old.Routers {
+		before[r.Name] = r.Instance
+	}
+	taken := map[int]bool{}
+	var kept, fresh []*Router
+	for _, r := range l.Routers {
+		if n, ok := before[r.Name]; ok && !taken[n] {
+			r.Instance = n
+			taken[n] = true
+			kept = append(kept, r)
+		} else {
+			fresh = append(fresh, r)
+		}
+	}
+	next := 0
+	for _, r := range fresh {
+		if taken[r.Instance] {
+			for taken[next] {
+				next++
+			}
+			r.Instance = next
+		}
+		taken[r.Instance] = true
+	}
+	used := map[int]bool{}
+	for _, r := range l.Routers {
+		for _, t := range tcpPorts {
+			if t.set(r) {
+				used[*t.port(r)] = true
+			}
+		}
+	}
+	giveDefaults(append(kept, fresh...), used)
+}
