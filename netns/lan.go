@@ -55,8 +55,8 @@ func (m *Manager) EnsureLAN(ns string) error {
 }
 
 // AttachLAN plugs the port into the LAN in namespace lanNS with a cable as
-// LinkVeth does. The port's TAP may be missing, and AttachLAN is called again
-// when it was made or is gone.
+// LinkVeth does. As there, call it again when the router was started or has
+// ended.
 func (m *Manager) AttachLAN(lanNS string, port Endpoint) error {
 	if err := m.checkLANEnds(lanNS, port); err != nil {
 		return err
@@ -94,7 +94,11 @@ func (m *Manager) attachLAN(lanNS string, port Endpoint) error {
 	}
 	// Both ends are up before the bridge sees the new one: a port that gets its
 	// carrier later is not forwarding for up to a second (platform reference 5.2).
-	if err := hp.plug(tap, LinkName(port.Ifname), true); err != nil {
+	held, err := hp.held(tap)
+	if err != nil {
+		return err
+	}
+	if err := hp.plug(tap, LinkName(port.Ifname), held, true); err != nil {
 		return err
 	}
 	end, err := hl.LinkByName(far)

@@ -12,9 +12,9 @@ import (
 // each TAP, and redirects between TAP and veth end both ways. The cable passes
 // every frame unchanged.
 //
-// A TAP that is not there (its router is stopped) leaves its end of the cable
-// down, and the far TAP without carrier. Call LinkVeth again when a TAP was made
-// or is gone. An older cable in one of the ports is pulled out.
+// A TAP that is not there, or that no router holds, leaves its end of the cable
+// down and the far TAP without carrier. Call LinkVeth again when a router was
+// started or has ended. An older cable in one of the ports is pulled out.
 func (m *Manager) LinkVeth(a, b Endpoint) error {
 	if err := m.checkEnds(a, b); err != nil {
 		return err
@@ -49,16 +49,24 @@ func (m *Manager) linkVeth(a, b Endpoint) error {
 	if err != nil {
 		return err
 	}
-	if err := ha.plug(tapA, LinkName(a.Ifname), tapB != nil); err != nil {
+	heldA, err := ha.held(tapA)
+	if err != nil {
 		return err
 	}
-	return hb.plug(tapB, LinkName(b.Ifname), tapA != nil)
+	heldB, err := hb.held(tapB)
+	if err != nil {
+		return err
+	}
+	if err := ha.plug(tapA, LinkName(a.Ifname), heldA, heldB); err != nil {
+		return err
+	}
+	return hb.plug(tapB, LinkName(b.Ifname), heldB, heldA)
 }
 
-// plug joins the TAP to the veth end beside it and gives it carrier as told.
-// Without a TAP, the veth end goes down, which takes the carrier from the far
-// one.
-func (h *handle) plug(tap netlink.Link, veth string, carrier bool) error {
+// plug joins the TAP (nil: none) to the veth end beside it and gives it carrier
+// as told. When no router holds the TAP, the veth end goes down, which takes the
+// carrier from the far one.
+func (h *handle) plug(tap netlink.Link, veth string, held, carrier bool) error {
 	end, err := h.LinkByName(veth)
 	if err != nil {
 		return fmt.Errorf("interface %s: %w", veth, err)
@@ -75,7 +83,7 @@ func (h *handle) plug(tap netlink.Link, veth string, carrier bool) error {
 	if err := h.redirect(end, tap); err != nil {
 		return err
 	}
-	if err := h.setUp(end, true); err != nil {
+	if err := h.setUp(end, held); err != nil || !held {
 		return err
 	}
 	return h.setCarrier(tap, carrier)
@@ -250,6 +258,9 @@ func (h *handle) unplug(tap, veth string) error {
 	}
 	if err := h.clearRedirect(l); err != nil {
 		return err
+	}
+	if !hasCarrier(l) {
+		return nil
 	}
 	return h.setCarrier(l, false)
 }

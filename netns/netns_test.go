@@ -21,7 +21,7 @@ func manager(t *testing.T) *Manager {
 	if os.Getuid() != 0 {
 		t.Skip("SKIP: needs root for network namespaces")
 	}
-	m := New("nt" + strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(t.Name(), "Test"), "/", "")))
+	m := New("nt" + strings.ToLower(strings.NewReplacer("/", "", "=", "").Replace(strings.TrimPrefix(t.Name(), "Test"))))
 	if err := m.Cleanup(nil); err != nil {
 		t.Fatal(err)
 	}
@@ -311,34 +311,66 @@ func carrier(t *testing.T, m *Manager, e Endpoint, want bool) {
 	}
 }
 
-func TestTAPComesAndGoes(t *testing.T) {
+func TestRouterComesAndGoes(t *testing.T) {
+	for _, persistent := range []bool{false, true} {
+		t.Run(fmt.Sprintf("persistent=%v", persistent), func(t *testing.T) {
+			m := manager(t)
+			a, fa := port(t, m, "R1", "f0-0")
+			b := Endpoint{m.Name("lab", "R2"), "f0-0"}
+			must(t, m.EnsureNamespace(b.Namespace))
+			carrier(t, m, a, false)
+			if persistent {
+				must(t, m.EnsureTAP(b.Namespace, b.Ifname, MTU))
+				must(t, m.EnsureTAP(b.Namespace, b.Ifname, MTU))
+				carrier(t, m, b, false)
+			}
+
+			must(t, m.LinkVeth(a, b)) // R2 is stopped
+			carrier(t, m, a, false)
+			carrier(t, m, Endpoint{a.Namespace, LinkName(a.Ifname)}, false)
+
+			probe := frame("ca0100000001 ca0200000001 88b5", 60)
+			before := indexes(t, b.Namespace)
+			for range 2 {
+				fb, err := m.OpenTAP(b.Namespace, b.Ifname, MTU)
+				must(t, err)
+				if persistent {
+					must(t, m.EnsureTAP(b.Namespace, b.Ifname, MTU))
+				}
+				must(t, m.LinkVeth(a, b))
+				carrier(t, m, a, true)
+				carrier(t, m, b, true)
+				await(t, fa, fb, probe)
+				await(t, fb, fa, probe)
+
+				must(t, fb.Close())
+				if _, err := fa.Write(probe); err != nil {
+					t.Errorf("send to a stopped router: %v", err)
+				}
+				must(t, m.LinkVeth(a, b))
+				carrier(t, m, a, false)
+				if after := indexes(t, b.Namespace); persistent && after != before {
+					t.Errorf("interfaces of the stopped router: %s, were %s", after, before)
+				}
+			}
+		})
+	}
+}
+
+// A router that starts again when nobody re-links still talks: its cable is
+// where it was.
+func TestOpenTAPFindsItsCable(t *testing.T) {
 	m := manager(t)
 	a, fa := port(t, m, "R1", "f0-0")
-	b := Endpoint{m.Name("lab", "R2"), "f0-0"}
-	must(t, m.EnsureNamespace(b.Namespace))
-	carrier(t, m, a, false)
-
-	must(t, m.LinkVeth(a, b)) // R2 is stopped
-	carrier(t, m, a, false)
-	carrier(t, m, Endpoint{a.Namespace, LinkName(a.Ifname)}, false)
-
-	probe := frame("ca0100000001 ca0200000001 88b5", 60)
-	for range 2 {
-		fb, err := m.OpenTAP(b.Namespace, b.Ifname, MTU)
-		must(t, err)
-		must(t, m.LinkVeth(a, b))
-		carrier(t, m, a, true)
-		carrier(t, m, b, true)
-		await(t, fa, fb, probe)
-		await(t, fb, fa, probe)
-
-		must(t, fb.Close())
-		if _, err := fa.Write(probe); err != nil {
-			t.Errorf("send to a stopped router: %v", err)
-		}
-		must(t, m.LinkVeth(a, b))
-		carrier(t, m, a, false)
-	}
+	b, fb := port(t, m, "R2", "f0-0")
+	must(t, m.LinkVeth(a, b))
+	must(t, fb.Close())
+	fb, err := m.OpenTAP(b.Namespace, b.Ifname, 0)
+	must(t, err)
+	defer fb.Close()
+	carrier(t, m, b, true)
+	await(t, fa, fb, frame("ca0100000001 ca0200000001 88b5", 60))
+	await(t, fb, fa, frame("ca0100000001 ca0200000001 88b5", 60))
 }
 
 func TestMovedLink(t *testing.T) {

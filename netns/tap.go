@@ -11,19 +11,47 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OpenTAP makes the TAP interface ifname in the namespace ns, sets its MTU in
-// bytes (0: MTU), and brings it up without carrier: LinkVeth and AttachLAN give
-// it carrier. The interface lives until every copy of the returned descriptor is
-// closed. Each read and write of it is one Ethernet frame without FCS; a read
-// needs a buffer for the largest frame, since what does not fit is lost.
+// EnsureTAP makes the TAP interface ifname in the namespace ns, with an MTU in
+// bytes (0: MTU), and brings it up. The interface stays when no router holds it,
+// without carrier, so that a capture and the joints to its cable outlive the
+// router. It does nothing when the TAP is there, held or not.
+func (m *Manager) EnsureTAP(ns, ifname string, mtu int) error {
+	if err := errors.Join(m.checkName(ns), checkIfname(ifname)); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	h, err := open(ns)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	l, err := h.find(ifname)
+	if err == nil && l == nil {
+		err = inNamespace(ns, func() error { return makePersistentTAP(ifname) })
+	}
+	if err == nil {
+		err = h.startTAP(ifname, mtu)
+	}
+	if err != nil {
+		return fmt.Errorf("make TAP %s in namespace %s: %w", ifname, ns, err)
+	}
+	return nil
+}
+
+// OpenTAP takes hold of the TAP interface ifname in the namespace ns for a
+// router. It makes the interface when EnsureTAP has not; it then goes away with
+// the last copy of the descriptor. Each read and write is one Ethernet frame
+// without FCS; a read needs a buffer for the largest frame, since what does not
+// fit is lost.
 //
-// When the interface is held by another process, the error wraps EBUSY.
+// The port has carrier when a cable is in it. Call LinkVeth or AttachLAN again
+// after it, to give carrier to the far end as well.
+//
+// When another process holds the interface, the error wraps EBUSY.
 func (m *Manager) OpenTAP(ns, ifname string, mtu int) (*os.File, error) {
 	if err := errors.Join(m.checkName(ns), checkIfname(ifname)); err != nil {
 		return nil, err
-	}
-	if mtu == 0 {
-		mtu = MTU
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -35,14 +63,52 @@ func (m *Manager) OpenTAP(ns, ifname string, mtu int) (*os.File, error) {
 	if errors.Is(err, unix.EBUSY) {
 		return nil, fmt.Errorf("TAP %s in namespace %s is held by a running node: %w", ifname, ns, err)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("make TAP %s in namespace %s: %w", ifname, ns, err)
+	if err == nil {
+		err = attachTAP(ns, ifname, mtu)
+		if err != nil {
+			f.Close()
+		}
 	}
-	if err := startTAP(ns, ifname, mtu); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("bring up TAP %s in namespace %s: %w", ifname, ns, err)
+	if err != nil {
+		return nil, fmt.Errorf("open TAP %s in namespace %s: %w", ifname, ns, err)
 	}
 	return f, nil
+}
+
+// attachTAP brings up a TAP that was just opened and joins it to the cable
+// beside it, if there is one.
+func attachTAP(ns, ifname string, mtu int) error {
+	h, err := open(ns)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	if err := h.startTAP(ifname, mtu); err != nil {
+		return err
+	}
+	veth, err := h.find(LinkName(ifname))
+	if err != nil || veth == nil {
+		return err
+	}
+	tap, err := h.LinkByName(ifname)
+	if err != nil {
+		return err
+	}
+	return h.plug(tap, veth.Attrs().Name, true, true)
+}
+
+func makePersistentTAP(ifname string) error {
+	f, err := openTAP(ifname)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	c, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	ctlErr := c.Control(func(fd uintptr) { err = unix.IoctlSetInt(int(fd), unix.TUNSETPERSIST, 1) })
+	return errors.Join(ctlErr, err)
 }
 
 // openTAP makes the interface in the namespace that the thread is in when it
@@ -71,24 +137,46 @@ func openTAP(ifname string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), ifname), nil
 }
 
-func startTAP(ns, ifname string, mtu int) error {
-	h, err := open(ns)
-	if err != nil {
-		return err
+// startTAP sets the MTU of a TAP and brings it up.
+func (h *handle) startTAP(ifname string, mtu int) error {
+	if mtu == 0 {
+		mtu = MTU
 	}
-	defer h.close()
 	l, err := h.LinkByName(ifname)
 	if err != nil {
 		return err
 	}
-	if err := h.LinkSetMTU(l, mtu); err != nil {
-		return fmt.Errorf("set MTU %d: %w", mtu, err)
+	if l.Type() != "tuntap" {
+		return fmt.Errorf("interface %s is a %s, not a TAP", ifname, l.Type())
 	}
-	return h.LinkSetUp(l)
+	if l.Attrs().MTU != mtu {
+		if err := h.LinkSetMTU(l, mtu); err != nil {
+			return fmt.Errorf("set MTU %d: %w", mtu, err)
+		}
+	}
+	return h.setUp(l, true)
+}
+
+// held reports whether a process holds the TAP; a nil one is held by nobody. It
+// leaves a held TAP with carrier: the kernel refuses carrier, with EPERM, to one
+// that nobody holds.
+func (h *handle) held(tap netlink.Link) (bool, error) {
+	if tap == nil {
+		return false, nil
+	}
+	if hasCarrier(tap) {
+		return true, nil
+	}
+	err := h.setCarrier(tap, true)
+	if errors.Is(err, unix.EPERM) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // SetCarrier turns the carrier of the TAP ifname on or off, as a cable or the
-// router's shutdown would. LinkVeth and AttachLAN set it too.
+// router's shutdown would. LinkVeth and AttachLAN set it too. A TAP that no
+// router holds cannot have carrier: EPERM.
 func (m *Manager) SetCarrier(ns, ifname string, on bool) error {
 	h, l, err := openLink(ns, ifname)
 	if err != nil {
@@ -99,9 +187,6 @@ func (m *Manager) SetCarrier(ns, ifname string, on bool) error {
 }
 
 func (h *handle) setCarrier(l netlink.Link, on bool) error {
-	if hasCarrier(l) == on {
-		return nil
-	}
 	req := nl.NewNetlinkRequest(unix.RTM_SETLINK, unix.NLM_F_ACK)
 	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	msg.Index = int32(l.Attrs().Index)
