@@ -1,0 +1,510 @@
+package vm
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"dynemu/vm/card"
+	"dynemu/vm/event"
+	"dynemu/vm/mem"
+	"dynemu/vm/mips"
+	"dynemu/vm/rom"
+	"dynemu/vm/wire"
+)
+
+// board is what a Machine needs of a motherboard.
+type board interface {
+	CPU() *mips.CPU
+	Map() *mem.Map
+	// Slots returns the cards, index = slot number, nil where there is none.
+	Slots() []card.Card
+	// Reset puts every chip and the CPU into its power-on state; NVRAM stays.
+	Reset()
+	// OnPowerOff, OnReload set what happens when the guest switches the router
+	// off, or asks for a restart.
+	OnPowerOff(fn func())
+	OnReload(fn func())
+	// SetEntry tells the boot ROM where the image starts.
+	SetEntry(va uint32)
+	// NVRAM returns the content as the guest sees it, for reading.
+	NVRAM() []byte
+	// SetNVRAM replaces the content and has it saved.
+	SetNVRAM(content []byte) error
+	// SetConfReg changes the configuration register, for resets to come too.
+	SetConfReg(v uint16)
+	// Flush saves NVRAM content that is not saved yet.
+	Flush()
+}
+
+// quantum is how many instructions the CPU runs before the loop looks at
+// timers: about 0.1 ms on the interpreter.
+const quantum = 20000
+
+// State is what a machine is doing.
+type State int32
+
+// The states of a machine.
+const (
+	Halted State = iota // made, or stopped
+	Running
+	Suspended
+)
+
+func (s State) String() string {
+	switch s {
+	case Running:
+		return "running"
+	case Suspended:
+		return "suspended"
+	}
+	return "halted"
+}
+
+// Machine is one router. Its methods may be called from any goroutine.
+type Machine struct {
+	cfg   Config
+	host  Host
+	board board
+	cpu   *mips.CPU
+	loop  *event.Loop
+	saver *saver
+
+	attention atomic.Uint32
+	state     atomic.Int32
+	started   atomic.Int64 // host time of the last Start in Unix ns, 0 before
+	idlePC    uint64
+
+	ports map[portKey]*port
+	ram   [][]byte // guest memory, to be given back
+
+	// Owned by the run loop.
+	skipped   int64 // ns of guest time passed over while idle, instruction time only
+	suspended bool
+	quit      bool
+	reload    bool
+	powerOff  bool
+
+	asleep       atomic.Int64 // ns spent with nothing to do
+	instructions atomic.Uint64
+	resets       atomic.Uint64
+
+	startOnce sync.Once
+	done      chan struct{}
+	err       error
+}
+
+type portKey struct{ slot, port int }
+
+// instructionRate is the modelled speed in instruction-time mode, in
+// instructions per second: one per cycle of a 350 MHz processor.
+const instructionRate = 350_000_000
+
+// New builds a router, checks its configuration and its image, and leaves it
+// halted. It fails when the configuration asks for something that does not
+// exist, saying what does, or when the image is not one that this router runs.
+func New(cfg Config, host Host) (*Machine, error) {
+	if host.Log == nil {
+		host.Log = func(string, string) {}
+	}
+	if err := rom.Check(host.Image); err != nil {
+		return nil, fmt.Errorf("image: %w", err)
+	}
+	m := &Machine{cfg: cfg, host: host, done: make(chan struct{}), ports: map[portKey]*port{}}
+	if cfg.InstructionTime {
+		m.loop = event.NewWithSource(&m.attention, func() int64 {
+			if m.cpu == nil {
+				return 0
+			}
+			n := int64(m.cpu.Instructions())
+			return n/instructionRate*int64(time.Second) + n%instructionRate*int64(time.Second)/instructionRate + m.skipped
+		})
+	} else {
+		m.loop = event.New(&m.attention)
+	}
+	m.saver = newSaver(host.SaveNVRAM, func(err error) { host.Log("NVRAM", "cannot be saved: "+err.Error()) })
+	var err error
+	if m.board, err = newBoard(cfg, host, m); err != nil {
+		return nil, err
+	}
+	m.cpu = m.board.CPU()
+	m.board.OnPowerOff(func() { m.powerOff = true; m.cpu.Stop() })
+	m.board.OnReload(func() { m.reload = true; m.cpu.Stop() })
+	for slot, c := range m.board.Slots() {
+		if c == nil {
+			continue
+		}
+		for i, p := range c.Ports() {
+			m.ports[portKey{slot, i}] = newPort(m, p)
+		}
+	}
+	if err := m.boot(); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// boot resets the hardware and loads the image, as a power cycle does.
+func (m *Machine) boot() error {
+	m.board.Reset()
+	entry, idle, err := rom.Load(m.host.Image, m.loadBytes, m.loadZeros)
+	if err != nil {
+		return fmt.Errorf("image: %w", err)
+	}
+	m.board.SetEntry(entry)
+	m.idlePC = m.cfg.IdlePC
+	if m.idlePC == 0 && idle != 0 {
+		m.idlePC = uint64(int64(int32(idle)))
+	}
+	m.cpu.SetIdlePC(m.idlePC)
+	return nil
+}
+
+// physical returns where the loader's virtual address lies; images are loaded
+// through the unmapped segments only (cpu reference, 8.6).
+func physical(va uint32) (uint64, error) {
+	if va < 0x80000000 || va >= 0xc0000000 {
+		return 0, fmt.Errorf("load address %#08x needs a TLB mapping; images are loaded at 0x80000000 to 0xbfffffff", va)
+	}
+	return uint64(va & 0x1fffffff), nil
+}
+
+func (m *Machine) loadBytes(va uint32, p []byte) error {
+	return m.loadAt(va, len(p), func(ram []byte) { p = p[copy(ram, p):] })
+}
+
+func (m *Machine) loadZeros(va uint32, n int) error {
+	return m.loadAt(va, n, func(ram []byte) { clear(ram) })
+}
+
+func (m *Machine) loadAt(va uint32, n int, fill func(ram []byte)) error {
+	pa, err := physical(va)
+	if err != nil {
+		return err
+	}
+	for n > 0 {
+		r := m.board.Map().Find(pa, true)
+		if r == nil || r.RAM == nil || r.ReadOnly {
+			return rom.NoRoom(m.cfg.RAM)
+		}
+		off := pa - r.Base
+		k := min(n, int(r.Len-off), int(mem.PageSize-pa%mem.PageSize))
+		fill(r.RAM[off : off+uint64(k)])
+		m.board.Map().Written(r, off, uint64(k))
+		pa, va, n = pa+uint64(k), va+uint32(k), n-k
+	}
+	return nil
+}
+
+// Start lets the router run, from its boot ROM. It may be called once.
+func (m *Machine) Start() error {
+	err := errors.New("the router was started already")
+	m.startOnce.Do(func() {
+		err = nil
+		m.started.Store(time.Now().UnixNano())
+		m.state.Store(int32(Running))
+		go m.run()
+	})
+	return err
+}
+
+func (m *Machine) run() {
+	defer close(m.done)
+	defer m.state.Store(int32(Halted))
+	for {
+		m.loop.RunPending()
+		if m.quit {
+			break
+		}
+		if m.suspended {
+			m.loop.Sleep()
+			continue
+		}
+		exit := m.cpu.Run(quantum)
+		m.instructions.Store(m.cpu.Instructions())
+		switch exit {
+		case mips.ExitIdle:
+			m.idle()
+		case mips.ExitStop:
+			m.stopped()
+		}
+		if m.quit {
+			break
+		}
+	}
+	m.end()
+}
+
+// end saves what is not saved and gives back what the machine holds.
+func (m *Machine) end() {
+	m.board.Flush()
+	m.saver.close()
+	for _, p := range m.ports {
+		p.close()
+	}
+	m.free()
+}
+
+// idle passes the time until something happens.
+func (m *Machine) idle() {
+	if m.cfg.InstructionTime {
+		if at, ok := m.loop.NextTimer(); ok {
+			if d := at - m.loop.Now(); d > 0 {
+				m.skipped += d
+			}
+			return
+		}
+	}
+	t := time.Now()
+	m.loop.Sleep()
+	m.asleep.Add(int64(time.Since(t)))
+}
+
+// stopped acts on what made the CPU stop.
+func (m *Machine) stopped() {
+	switch {
+	case m.reload:
+		m.reload = false
+		m.host.Log("VM", "reload: restarting the router")
+		m.resets.Add(1)
+		if err := m.boot(); err != nil {
+			m.err = err
+			m.quit = true
+		}
+	case m.powerOff:
+		m.host.Log("VM", "the guest switched the router off")
+		m.quit = true
+	}
+}
+
+// do runs fn on the loop and waits for it. It reports false when the machine
+// has ended.
+func (m *Machine) do(fn func()) bool {
+	if m.started.Load() == 0 {
+		fn()
+		return true
+	}
+	ran := make(chan struct{})
+	m.loop.Post(func() { fn(); close(ran) })
+	select {
+	case <-ran:
+		return true
+	case <-m.done:
+		return false
+	}
+}
+
+// Suspend makes the router and its time stand still; frames that arrive
+// meanwhile are lost, as on a cable to a router that is off.
+func (m *Machine) Suspend() {
+	m.do(func() {
+		if m.State() == Running {
+			m.suspended = true
+			m.loop.Pause()
+			m.state.Store(int32(Suspended))
+		}
+	})
+}
+
+// Resume lets a suspended router go on.
+func (m *Machine) Resume() {
+	m.do(func() {
+		if m.State() == Suspended {
+			m.suspended = false
+			m.loop.Unpause()
+			m.state.Store(int32(Running))
+		}
+	})
+}
+
+// Reset restarts the router as its power switch would. NVRAM stays.
+func (m *Machine) Reset() {
+	m.do(func() {
+		if m.suspended {
+			m.suspended = false
+			m.loop.Unpause()
+			m.state.Store(int32(Running))
+		}
+		m.reload = true
+		m.stopped()
+	})
+}
+
+// Stop ends the router: NVRAM is saved, wires are closed. It waits until that
+// is done. A stopped machine cannot be started again.
+func (m *Machine) Stop() {
+	first := false
+	m.startOnce.Do(func() { first = true })
+	if first { // never started
+		m.end()
+		close(m.done)
+		return
+	}
+	m.loop.Post(func() { m.quit = true })
+	<-m.done
+}
+
+// Done is closed when the router has ended, by Stop or by itself.
+func (m *Machine) Done() <-chan struct{} { return m.done }
+
+// Err tells why the router ended by itself, after Done; nil when the guest
+// switched it off or Stop was called.
+func (m *Machine) Err() error { return m.err }
+
+// State returns what the machine is doing.
+func (m *Machine) State() State { return State(m.state.Load()) }
+
+// Plug attaches w to a port, in place of what was there, which is closed; a
+// nil w unplugs the port. It fails when the router has no such port.
+func (m *Machine) Plug(slot, index int, w wire.Wire) error {
+	p, ok := m.ports[portKey{slot, index}]
+	if !ok {
+		return fmt.Errorf("there is no port %d in slot %d; slots hold %s", index, slot, m.describeSlots())
+	}
+	p.plug(w)
+	return nil
+}
+
+func (m *Machine) describeSlots() string {
+	var s []string
+	for i, c := range m.board.Slots() {
+		if c != nil {
+			s = append(s, fmt.Sprintf("%d:%s (%d ports)", i, c.Name(), len(c.Ports())))
+		}
+	}
+	return strings.Join(s, ", ")
+}
+
+// Cards returns the names of the cards by slot, empty where there is none.
+func (m *Machine) Cards() []string {
+	var s []string
+	for _, c := range m.board.Slots() {
+		if c == nil {
+			s = append(s, "")
+			continue
+		}
+		s = append(s, c.Name())
+	}
+	return s
+}
+
+// NVRAM returns a copy of the NVRAM content as the guest sees it now.
+func (m *Machine) NVRAM() []byte {
+	var b []byte
+	read := func() { b = append([]byte(nil), m.board.NVRAM()...) }
+	if !m.do(read) {
+		read()
+	}
+	return b
+}
+
+// SetNVRAM replaces the NVRAM content, under a running guest too, and saves it.
+// It fails when the size differs.
+func (m *Machine) SetNVRAM(content []byte) error {
+	var err error
+	if !m.do(func() { err = m.board.SetNVRAM(content) }) {
+		return errors.New("the router has ended")
+	}
+	return err
+}
+
+// SetConfReg changes the configuration register, at once and for restarts.
+func (m *Machine) SetConfReg(v uint16) { m.do(func() { m.board.SetConfReg(v) }) }
+
+// Stats are counters of a machine.
+type Stats struct {
+	State        string               `json:"state"`
+	Uptime       time.Duration        `json:"uptime_ns"` // since Start, host time
+	Instructions uint64               `json:"instructions"`
+	Asleep       time.Duration        `json:"asleep_ns"` // time with nothing to do
+	Reloads      uint64               `json:"reloads"`
+	IdlePC       uint64               `json:"idlepc"`
+	Ports        map[string]PortStats `json:"ports"` // key SLOT/PORT
+}
+
+// PortStats counts the frames of a port, as seen from the router.
+type PortStats struct {
+	wire.Stats
+	Plugged bool
+}
+
+// Stats returns the counters now.
+func (m *Machine) Stats() Stats {
+	s := Stats{
+		State:        m.State().String(),
+		Instructions: m.instructions.Load(),
+		Asleep:       time.Duration(m.asleep.Load()),
+		Reloads:      m.resets.Load(),
+		IdlePC:       m.idlePC,
+		Ports:        map[string]PortStats{},
+	}
+	if t := m.started.Load(); t != 0 {
+		s.Uptime = time.Since(time.Unix(0, t))
+	}
+	for k, p := range m.ports {
+		s.Ports[fmt.Sprintf("%d/%d", k.slot, k.port)] = p.stats()
+	}
+	return s
+}
+
+// saver hands NVRAM content to a function that may take its time, one call at
+// a time and always the newest content.
+type saver struct {
+	save func([]byte) error
+	fail func(error)
+
+	mu     sync.Mutex
+	next   []byte
+	busy   bool
+	closed bool
+	idle   *sync.Cond
+}
+
+func newSaver(save func([]byte) error, fail func(error)) *saver {
+	s := &saver{save: save, fail: fail}
+	s.idle = sync.NewCond(&s.mu)
+	return s
+}
+
+// put takes a copy of content to be saved.
+func (s *saver) put(content []byte) {
+	if s.save == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next = append([]byte(nil), content...)
+	if !s.busy && !s.closed {
+		s.busy = true
+		go s.run()
+	}
+}
+
+func (s *saver) run() {
+	s.mu.Lock()
+	for s.next != nil {
+		content := s.next
+		s.next = nil
+		s.mu.Unlock()
+		if err := s.save(content); err != nil {
+			s.fail(err)
+		}
+		s.mu.Lock()
+	}
+	s.busy = false
+	s.idle.Broadcast()
+	s.mu.Unlock()
+}
+
+// close waits until everything is saved.
+func (s *saver) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.busy {
+		s.idle.Wait()
+	}
+	s.closed = true
+}

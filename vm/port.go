@@ -1,0 +1,47 @@
+package vm
+
+import (
+	"dynemu/vm/card"
+	"dynemu/vm/wire"
+)
+
+// port joins a card's port, which lives on the machine's goroutine, to a wire,
+// which is read on a goroutine of its own.
+type port struct {
+	m    *Machine
+	card card.Port
+	wire *wire.Port
+}
+
+func newPort(m *Machine, c card.Port) *port {
+	p := &port{m: m, card: c}
+	p.wire = wire.NewPort(p.deliver)
+	return p
+}
+
+// deliver takes a frame from the wire to the chip.
+func (p *port) deliver(frame []byte, done func()) {
+	p.m.loop.Post(func() {
+		if !p.m.suspended {
+			p.card.Receive(frame)
+		}
+		done()
+	})
+}
+
+// plug attaches w in place of what was there; nil unplugs.
+func (p *port) plug(w wire.Wire) {
+	if w == nil {
+		p.m.do(func() { p.card.Attach(nil) })
+		p.wire.Unplug()
+		return
+	}
+	p.wire.Plug(w)
+	p.m.do(func() { p.card.Attach(p.wire) })
+}
+
+func (p *port) close() { p.wire.Unplug() }
+
+func (p *port) stats() PortStats {
+	return PortStats{Stats: p.wire.Stats(), Plugged: p.wire.Plugged()}
+}
