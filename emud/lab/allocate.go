@@ -6,7 +6,7 @@ package lab
 //
 // Source: lab-files-and-console reference, 7.2; the design, 1.4, for clashes.
 
-// port kinds of a router, for one loop over both.
+// tcpPort is one of the two TCP ports of a router.
 type tcpPort struct {
 	name string // the option
 	port func(r *Router) *int
@@ -62,27 +62,18 @@ func (b *builder) allocatePorts() {
 		}
 		b.warnf(at.line, at.column, "%s port %d is already in use by %s: %s gets %d", m.t.name, was, taken[was].d.name, m.d.name, *p)
 	}
-	if r := giveDefaults(b.lab.Routers, used); r != nil {
-		d := b.devices[r.Name]
-		b.errorf(d.at.line, d.at.column, "no free TCP port is left for the console of %s", r.Name)
-	}
-}
-
-// giveDefaults gives ports to the routers for which the file names none, in
-// the order given. It returns the first for which no port was left.
-func giveDefaults(routers []*Router, used map[int]bool) *Router {
 	for _, t := range tcpPorts {
-		for _, r := range routers {
-			base := t.base(r)
-			if t.set(r) || base == 0 {
+		for _, d := range b.order {
+			r := d.router
+			if t.set(r) || t.base(r) == 0 {
 				continue
 			}
-			if *t.port(r) = nextFree(used, base+r.Instance); *t.port(r) == 0 {
-				return r
+			if *t.port(r) = nextFree(used, t.base(r)+r.Instance); *t.port(r) == 0 {
+				b.errorf(d.at.line, d.at.column, "no free port from %d upward for the %s of %s", t.base(r)+r.Instance, t.name, r.Name)
+				return
 			}
 		}
 	}
-	return nil
 }
 
 // nextFree takes the first unused port from n upward; 0 when there is none.
@@ -97,31 +88,30 @@ func nextFree(used map[int]bool, n int) int {
 }
 
 // Inherit keeps what users see of the routers that old has too: their instance
-// numbers, and with them the default console ports and MAC addresses, so that
-// a router written above others does not renumber them. Routers that are new
-// take the numbers that are free. old may be nil; it need only hold the
-// routers' names and instance numbers.
+// numbers, which default MAC addresses follow, and the ports that they were
+// given, so that a router written above others does not renumber them. Routers
+// that are new take what is free. old may be nil; of its routers only names,
+// instance numbers and ports matter.
 func (l *Lab) Inherit(old *Lab) {
 	if old == nil {
 		return
 	}
-	before := map[string]int{}
-	for _, r := range old.Routers {
-		before[r.Name] = r.Instance
-	}
+	before := index(old.Routers, routerName)
 	taken := map[int]bool{}
-	var kept, fresh []*Router
+	fresh := map[*Router]bool{}
 	for _, r := range l.Routers {
-		if n, ok := before[r.Name]; ok && !taken[n] {
-			r.Instance = n
-			taken[n] = true
-			kept = append(kept, r)
+		if o, ok := before[r.Name]; ok && !taken[o.Instance] {
+			r.Instance = o.Instance
+			taken[r.Instance] = true
 		} else {
-			fresh = append(fresh, r)
+			fresh[r] = true
 		}
 	}
 	next := 0
-	for _, r := range fresh {
+	for _, r := range l.Routers {
+		if !fresh[r] {
+			continue
+		}
 		if taken[r.Instance] {
 			for taken[next] {
 				next++
@@ -130,6 +120,7 @@ func (l *Lab) Inherit(old *Lab) {
 		}
 		taken[r.Instance] = true
 	}
+
 	used := map[int]bool{}
 	for _, r := range l.Routers {
 		for _, t := range tcpPorts {
@@ -138,5 +129,26 @@ func (l *Lab) Inherit(old *Lab) {
 			}
 		}
 	}
-	giveDefaults(append(kept, fresh...), used)
+	given := make([]map[*Router]bool, len(tcpPorts))
+	for i, t := range tcpPorts {
+		given[i] = map[*Router]bool{}
+		for _, r := range l.Routers {
+			o := before[r.Name]
+			if t.set(r) || fresh[r] || t.set(o) || t.base(r) == 0 || t.base(o) != 0 && t.base(o) != t.base(r) {
+				continue
+			}
+			if n := *t.port(o); n != 0 && !used[n] {
+				*t.port(r) = n
+				used[n] = true
+				given[i][r] = true
+			}
+		}
+	}
+	for i, t := range tcpPorts {
+		for _, r := range l.Routers {
+			if !t.set(r) && t.base(r) != 0 && !given[i][r] {
+				*t.port(r) = nextFree(used, t.base(r)+r.Instance)
+			}
+		}
+	}
 }

@@ -100,9 +100,11 @@ func (b *builder) target(c *connection) {
 	case d == nil && len(words) > 2 && b.devices[strings.TrimSpace(o.value[:words[len(words)-1].index])] != nil:
 		return // a bad device name with blanks, already reported
 	case d == nil:
-		names := make([]string, 0, len(b.order))
-		for _, d := range b.order {
-			names = append(names, d.name)
+		var names []string
+		if len(b.order) <= 1000 { // a search among more would take too long
+			for _, d := range b.order {
+				names = append(names, d.name)
+			}
 		}
 		b.errorf(at.line, at.column, "no device %q in this file%s", short(first.text), didYouMean(first.text, names))
 	case len(words) == 1:

@@ -35,9 +35,9 @@ func (p *parser) decode(text []byte) []textLine {
 	case bytes.HasPrefix(text, []byte{0xef, 0xbb, 0xbf}):
 		text = text[3:]
 	case bytes.HasPrefix(text, []byte{0xff, 0xfe}):
-		text = p.decodeUTF16(text[2:], 0)
-	case bytes.HasPrefix(text, []byte{0xfe, 0xff}):
 		text = p.decodeUTF16(text[2:], 1)
+	case bytes.HasPrefix(text, []byte{0xfe, 0xff}):
+		text = p.decodeUTF16(text[2:], 0)
 	}
 	var lines []textLine
 	foreign := false

@@ -143,7 +143,7 @@ var specs = map[string]spec{
 	"rom":       {inDevice, nil, number(-maxInt, maxInt)},
 	"mac":       {inDevice, nil, checkMAC},
 	"npe": {inDevice, []string{"7200"},
-		choice("npe-100", "npe-150", "npe-175", "npe-200", "npe-225", "npe-300", "npe-400", "npe-g1", "npe-g2")},
+		choice("npe-400", "npe-300", "npe-225", "npe-200", "npe-175", "npe-150", "npe-100", "npe-g1", "npe-g2")},
 	"midplane": {inDevice, []string{"7200"}, choice("std", "vxr")},
 	"iomem": {inDevice, []string{"3620", "3640", "3660"}, func(text string) (int, error) {
 		n, err := strconv.Atoi(text)

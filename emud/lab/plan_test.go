@@ -1,0 +1,213 @@
+package lab
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+const before = `[localhost]
+[[ROUTER R1]]
+s1/0 = R2 s1/0
+f0/0 = LAN 1
+[[ROUTER R2]]
+f0/0 = LAN 1
+[[ROUTER R3]]
+f0/0 = LAN 1
+`
+
+func mustParse(t testing.TB, text string) *Lab {
+	t.Helper()
+	l, m := Parse("x.net", []byte(text))
+	if l == nil {
+		t.Fatal(m)
+	}
+	return l
+}
+
+func TestDiff(t *testing.T) {
+	for _, c := range []struct{ name, old, new, want string }{
+		{"from nothing", "", before, `
+			R1: router 7200 added
+			R2: router 7200 added
+			R3: router 7200 added
+			LAN 1 added
+			R1: link s1/0 - R2 s1/0 added
+			R1: link f0/0 - LAN 1 added
+			R2: link f0/0 - LAN 1 added
+			R3: link f0/0 - LAN 1 added`},
+		{"to nothing", before, "", `
+			R3: link f0/0 - LAN 1 removed
+			R2: link f0/0 - LAN 1 removed
+			R1: link f0/0 - LAN 1 removed
+			R1: link s1/0 - R2 s1/0 removed
+			LAN 1 removed
+			R3: router removed
+			R2: router removed
+			R1: router removed`},
+		{"comments and blanks", before, "# hello\n" + strings.ReplaceAll(before, "\n", "\n\n"), ``},
+		{"link written from the other side", before,
+			"[localhost]\n[[ROUTER R1]]\nf0/0 = LAN 1\n[[ROUTER R2]]\nSerial1/0 = R1 s1/0\nf0/0 = LAN 1\n[[ROUTER R3]]\nf0/0 = LAN 1\n", ``},
+		{"a moved link", before, strings.Replace(before, "R2 s1/0", "R2 s1/1", 1), `
+			R1: link s1/0 - R2 s1/0 removed
+			R1: link s1/0 - R2 s1/1 added`},
+		{"a LAN renamed for one router", before, strings.Replace(before, "f0/0 = LAN 1\n[[ROUTER R2]]", "f0/0 = LAN 2\n[[ROUTER R2]]", 1), `
+			R1: link f0/0 - LAN 1 removed
+			LAN 2 added
+			R1: link f0/0 - LAN 2 added`},
+		{"options", before, strings.Replace(before, "[[ROUTER R2]]\n", "[[ROUTER R2]]\nram = 512\nidlepc = 0x60000000\nslot2 = PA-8T\nx = 3\n", 1), `
+			R2: idlepc changed; ram, slots changed, in effect at the next start`},
+		{"a console port", before, strings.Replace(before, "[[ROUTER R2]]\n", "[[ROUTER R2]]\nconsole = 2222\n", 1), `
+			R2: console changed`},
+		{"a router put first keeps the others' numbers", before, strings.Replace(before, "[[ROUTER R1]]", "[[ROUTER R0]]\n[[ROUTER R1]]", 1), `
+			R0: router 7200 added`},
+		{"a router taken out", before, strings.Replace(before, "[[ROUTER R3]]\nf0/0 = LAN 1\n", "", 1), `
+			R3: link f0/0 - LAN 1 removed
+			R3: router removed`},
+		{"order of the sections", before, "[localhost]\n[[ROUTER R3]]\nf0/0 = LAN 1\n[[ROUTER R2]]\nf0/0 = LAN 1\n[[ROUTER R1]]\ns1/0 = R2 s1/0\nf0/0 = LAN 1\n", ``},
+		{"a card that waits", before, strings.Replace(before, "[[ROUTER R2]]", "[[ROUTER R2]]\nslot3 = PA-A1\n[[ROUTER R4]]\nmodel = 3640\n[[7200]]", 1), `
+			R2: link f0/0 - LAN 1 removed`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.name == "a card that waits" { // the f0/0 line lands in the defaults section
+				c.want = "R2: link f0/0 - LAN 1 removed\nR2: slots changed, in effect at the next start\nR4: router 3640 added; it cannot start: 3640 is not supported yet"
+			}
+			old, now := mustParse(t, c.old), mustParse(t, c.new)
+			now.Inherit(old)
+			got := ""
+			for _, s := range Diff(old, now) {
+				got += s.String() + "\n"
+			}
+			if want := lines(c.want); got != strings.TrimLeft(want, "\n") {
+				t.Errorf("got:\n%swant:\n%s", got, want)
+			}
+			checkPlan(t, old, now)
+		})
+	}
+}
+
+// New routers take numbers and consoles that the old ones do not have.
+func TestInherit(t *testing.T) {
+	old := mustParse(t, "[localhost]\n[[ROUTER A]]\n[[ROUTER B]]\n[[ROUTER C]]\n")
+	now := mustParse(t, "[localhost]\n[[ROUTER N]]\n[[ROUTER C]]\n[[ROUTER M]]\n[[ROUTER A]]\n[[ROUTER O]]\nconsole=2001\n")
+	now.Inherit(old)
+	got := ""
+	for _, r := range now.Routers {
+		got += r.Name + string(rune('0'+r.Instance)) + " " + string(rune('0'+r.Console-2000)) + ", "
+	}
+	// B's number 1 is free again; its console 2001 is O's now.
+	if want := "N1 3, C2 2, M3 4, A0 0, O4 1, "; got != want {
+		t.Errorf("got %s want %s", got, want)
+	}
+	again := mustParse(t, "[localhost]\n[[ROUTER N]]\n[[ROUTER C]]\n[[ROUTER M]]\n[[ROUTER A]]\n[[ROUTER O]]\nconsole=2001\n")
+	again.Inherit(now)
+	if p := Diff(now, again); len(p) != 0 {
+		t.Errorf("the same text again: %v", p)
+	}
+}
+
+// state is what a daemon holds while a plan is applied.
+type state struct {
+	routers map[string]*Router
+	lans    map[string]bool
+	links   map[linkKey]bool
+}
+
+func stateOf(l *Lab) state {
+	s := state{map[string]*Router{}, map[string]bool{}, map[linkKey]bool{}}
+	for _, r := range l.Routers {
+		s.routers[r.Name] = r
+	}
+	for _, n := range l.LANs {
+		s.lans[n.ID] = true
+	}
+	for _, k := range l.Links {
+		s.links[k.key()] = true
+	}
+	return s
+}
+
+// apply does a step and complains when it is not possible at that point.
+func (s state) apply(t testing.TB, step Step) {
+	ends := func(l Link) bool {
+		for _, e := range []End{l.A, l.B} {
+			if e.LAN != "" && !s.lans[e.LAN] {
+				return false
+			}
+			if e.LAN == "" {
+				r := s.routers[e.Device]
+				if r == nil || !slices.ContainsFunc(r.Ports, func(p Port) bool { return p.Name == e.Port && p.Kind == l.Kind }) {
+					return false
+				}
+			}
+		}
+		return true
+	}
+	inUse := func(e End) bool {
+		for k := range s.links {
+			if k.a == e || k.b == e || e.Port == "" && (k.a.Device == e.Device && k.a.LAN == e.LAN || k.b.Device == e.Device && k.b.LAN == e.LAN) {
+				return true
+			}
+		}
+		return false
+	}
+	ok := false
+	switch x := step.(type) {
+	case AddRouter:
+		ok = s.routers[x.Router.Name] == nil
+		s.routers[x.Router.Name] = x.Router
+	case RemoveRouter:
+		ok = s.routers[x.Router.Name] != nil && !inUse(End{Device: x.Router.Name})
+		delete(s.routers, x.Router.Name)
+	case ChangeRouter:
+		ok = s.routers[x.Old.Name] == x.Old && x.Old.Name == x.New.Name
+		s.routers[x.New.Name] = x.New
+	case AddLAN:
+		ok = !s.lans[x.LAN.ID]
+		s.lans[x.LAN.ID] = true
+	case RemoveLAN:
+		ok = s.lans[x.LAN.ID] && !inUse(End{LAN: x.LAN.ID})
+		delete(s.lans, x.LAN.ID)
+	case AddLink:
+		ok = ends(x.Link) && !s.links[x.Link.key()] && (x.Link.A.LAN != "" || !inUse(x.Link.A)) && (x.Link.B.LAN != "" || !inUse(x.Link.B))
+		s.links[x.Link.key()] = true
+	case RemoveLink:
+		ok = s.links[x.Link.key()]
+		delete(s.links, x.Link.key())
+	}
+	if !ok {
+		t.Errorf("step not possible at its place: %s", step)
+	}
+}
+
+// checkPlan applies the plan from a to b to a, and compares with b.
+func checkPlan(t testing.TB, a, b *Lab) {
+	t.Helper()
+	if p := Diff(a, a); len(p) != 0 {
+		t.Errorf("plan from a lab to itself: %v", p)
+	}
+	s, want := stateOf(a), stateOf(b)
+	for _, step := range Diff(a, b) {
+		s.apply(t, step)
+	}
+	if len(s.routers) != len(want.routers) || len(s.lans) != len(want.lans) || len(s.links) != len(want.links) {
+		t.Errorf("the plan ends in %v, want %v", s, want)
+	}
+	for name, r := range want.routers {
+		if s.routers[name] == nil {
+			t.Errorf("the plan lacks router %s", name)
+		} else if c, changed := change(s.routers[name], r); changed {
+			t.Errorf("the plan leaves %s", c)
+		}
+	}
+	for id := range want.lans {
+		if !s.lans[id] {
+			t.Errorf("the plan lacks LAN %s", id)
+		}
+	}
+	for k := range want.links {
+		if !s.links[k] {
+			t.Errorf("the plan lacks link %v", k)
+		}
+	}
+}
