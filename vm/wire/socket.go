@@ -1,0 +1,222 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// socketBuffer is asked for as the buffer of a socket in bytes, so that a burst
+// survives until the machine's goroutine takes it. The kernel may give less.
+const socketBuffer = 1 << 20
+
+// Pipe is one end of a pair of connected sockets of type SOCK_SEQPACKET, the
+// wire of serial links.
+type Pipe struct {
+	*descriptor
+	gone chan struct{} // closed when the other end is
+}
+
+// NewPipe returns the wire of one end of a socket pair. It takes f over, also
+// when it fails. When nobody holds the other end any more, frames are dropped and
+// Receive waits for Close.
+func NewPipe(f *os.File) (*Pipe, error) {
+	d, err := newDescriptor(f, f.Name())
+	if err != nil {
+		return nil, err
+	}
+	d.read, d.write = recv, send
+	return &Pipe{descriptor: d, gone: make(chan struct{})}, nil
+}
+
+// Gone is closed when Receive finds that nobody holds the other end.
+func (p *Pipe) Gone() <-chan struct{} { return p.gone }
+
+// Receive implements Wire.
+func (p *Pipe) Receive(buf []byte) (int, error) {
+	for {
+		select {
+		case <-p.gone:
+			return p.untilClosed()
+		default:
+		}
+		n, err := p.receive(buf)
+		switch {
+		case err == nil && n > 0:
+			p.received(n)
+			return n, nil
+		case err == nil && !p.hungUp(): // an empty packet
+		case err == nil:
+			close(p.gone)
+		case errors.Is(err, unix.ECONNRESET): // it left frames unread
+		default:
+			return 0, err
+		}
+	}
+}
+
+func (p *Pipe) hungUp() (up bool) {
+	p.rc.Control(func(fd uintptr) {
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
+		n, err := unix.Poll(fds, 0)
+		up = err == nil && n == 1 && fds[0].Revents&(unix.POLLHUP|unix.POLLRDHUP) != 0
+	})
+	return up
+}
+
+// Datagram is a wire over a datagram socket: a frame is a datagram. Errors that
+// a peer causes are not the wire's end: it may come back.
+type Datagram struct {
+	*descriptor
+	cleanup func() // run once, after closing
+	unlink  sync.Once
+}
+
+// NewDatagram returns the wire of a connected datagram socket. It takes f over,
+// also when it fails.
+func NewDatagram(f *os.File) (*Datagram, error) { return newDatagram(f, f.Name()) }
+
+func newDatagram(f interface {
+	syscall.Conn
+	Close() error
+}, name string) (*Datagram, error) {
+	d, err := newDescriptor(f, name)
+	if err != nil {
+		return nil, err
+	}
+	d.read, d.write = recv, send
+	d.rc.Control(func(fd uintptr) {
+		for _, opt := range []int{unix.SO_RCVBUF, unix.SO_SNDBUF} {
+			if n, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, opt); err == nil && n < socketBuffer {
+				unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, opt, socketBuffer)
+			}
+		}
+	})
+	return &Datagram{descriptor: d}, nil
+}
+
+// NewUDP returns the wire of a NIO of type udp: it sends from port lport to rport
+// of rhost, a name or an address, and receives from there only.
+//
+// Source: netio-hypervisor reference, 7.
+func NewUDP(lport int, rhost string, rport int) (*Datagram, error) {
+	name := fmt.Sprintf("udp:%d:%s:%d", lport, rhost, rport)
+	dialer := net.Dialer{
+		LocalAddr: &net.UDPAddr{Port: lport},
+		Timeout:   10 * time.Second,
+		Control: func(_, _ string, c syscall.RawConn) error {
+			var err error
+			if cerr := c.Control(func(fd uintptr) {
+				err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+			}); cerr != nil {
+				return cerr
+			}
+			return err
+		},
+	}
+	conn, err := dialer.DialContext(context.Background(), "udp", net.JoinHostPort(rhost, strconv.Itoa(rport)))
+	if err != nil {
+		var op *net.OpError
+		if errors.As(err, &op) {
+			err = op.Err
+		}
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return newDatagram(conn.(*net.UDPConn), name)
+}
+
+// NewUnix returns the wire of a NIO of type unix: it receives at the socket that
+// it makes at path local, and sends to the one at path remote, which need not
+// exist yet. A socket that a program left behind at local is replaced.
+//
+// Source: netio-hypervisor reference, 7.
+func NewUnix(local, remote string) (*Datagram, error) {
+	name := fmt.Sprintf("unix:%s:%s", local, remote)
+	for _, path := range []string{local, remote} {
+		if n := len(path); n == 0 || n >= 108 {
+			return nil, fmt.Errorf("%s: a socket's path has 1 to 107 bytes, this one has %d", name, n)
+		}
+	}
+	removeStale(local)
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: local, Net: "unixgram"})
+	if err != nil {
+		if errors.Is(err, unix.EADDRINUSE) {
+			return nil, fmt.Errorf("%s: %s exists", name, local)
+		}
+		var op *net.OpError
+		if errors.As(err, &op) {
+			err = op.Err
+		}
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	d, err := newDatagram(conn, name)
+	if err != nil {
+		os.Remove(local)
+		return nil, err
+	}
+	to := &unix.SockaddrUnix{Name: remote}
+	d.write = func(fd uintptr, p []byte) (int, error) {
+		return len(p), unix.Sendto(int(fd), p, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, to)
+	}
+	d.cleanup = func() { os.Remove(local) }
+	return d, nil
+}
+
+// removeStale removes a socket at path that no program has bound any more.
+func removeStale(path string) {
+	if fi, err := os.Lstat(path); err != nil || fi.Mode()&os.ModeSocket == 0 {
+		return
+	}
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err == nil {
+		conn.Close()
+		return
+	}
+	if errors.Is(err, unix.ECONNREFUSED) {
+		os.Remove(path)
+	}
+}
+
+// Receive implements Wire. Empty datagrams are left out.
+func (d *Datagram) Receive(buf []byte) (int, error) {
+	for {
+		n, err := d.receive(buf)
+		switch {
+		case err == nil && n > 0:
+			d.received(n)
+			return n, nil
+		case err == nil, fromPeer(err):
+		default:
+			return 0, err
+		}
+	}
+}
+
+// fromPeer reports errors that say something of the peer or of the way to it.
+// The kernel reports each once.
+func fromPeer(err error) bool {
+	for _, e := range []error{unix.ECONNREFUSED, unix.ECONNRESET, unix.EHOSTUNREACH, unix.ENETUNREACH, unix.EHOSTDOWN,
+		unix.ENETDOWN, unix.EMSGSIZE, unix.EPROTO, unix.EACCES, unix.ETIMEDOUT, unix.ENOPROTOOPT} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// Close implements Wire.
+func (d *Datagram) Close() error {
+	err := d.descriptor.Close()
+	if d.cleanup != nil {
+		d.unlink.Do(d.cleanup)
+	}
+	return err
+}
