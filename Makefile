@@ -37,7 +37,7 @@ lint:
 
 ## bench: measure and print the table of figures, with the peers in the same run
 bench: deps-test build
-	@$(GO) run ./tests/bench -bin bin
+	$(GO) test -count=1 -v -timeout 30m -run TestFigures ./tests/bench -args -figures
 
 ## fuzz: every fuzz target for FUZZTIME (default 20s) each
 FUZZTIME ?= 20s
