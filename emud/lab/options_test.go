@@ -360,3 +360,10 @@ func TestLocalNames(t *testing.T) {
 		}
 	}
 }
+
+func TestReferences(t *testing.T) {
+	got := References([]byte("[bender]\n[[7200]]\ncnfg = configs\\base.cfg\n[[ROUTER R1]]\nCnfg = \"/a b/R1.cfg\"\njunk\n[[ROUTER R2]]\ncnfg = /a b/R1.cfg\n[[ROUTER R3]]\ncnfg = None\n"))
+	if want := []string{`configs\base.cfg`, "/a b/R1.cfg"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

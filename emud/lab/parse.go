@@ -390,3 +390,25 @@ func (b *builder) apply(d *device, own, server settings) {
 		r.AUX, r.auxSet = v.n, true
 	}
 }
+
+// References returns what the cnfg options of a lab file name, each once, in
+// the order of the file, whether the file is right or not. It is for programs
+// that bring these files along with the lab.
+func References(text []byte) []string {
+	var p parser
+	root, _ := p.parseSyntax(p.decode(text))
+	var out []string
+	var walk func(s *section)
+	walk = func(s *section) {
+		for _, o := range s.options {
+			if strings.EqualFold(o.key, "cnfg") && o.value != "None" && !slices.Contains(out, o.value) {
+				out = append(out, o.value)
+			}
+		}
+		for _, sub := range s.sections {
+			walk(sub)
+		}
+	}
+	walk(root)
+	return out
+}
