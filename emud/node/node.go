@@ -29,6 +29,9 @@ type Spec struct {
 	TTY string `json:"tty,omitempty"`
 	// Image is the path of the image, for people; the node gets a descriptor.
 	Image string `json:"image"`
+	// Log is the path of the log, which the last lines before a crash are read
+	// from. Empty: Start takes it from Files.Log.
+	Log string `json:"log,omitempty"`
 	// Ports names every port and what it was plugged into at the start.
 	Ports []PortSpec `json:"ports"`
 }
