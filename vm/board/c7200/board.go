@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -158,7 +157,7 @@ type Board struct {
 
 // New builds the board with its cards, in the state after power-on.
 func New(p Params, loop *event.Loop, attention *atomic.Uint32) (*Board, error) {
-	return build(p, loop, attention, newCard)
+	return build(p, loop, attention, card.New)
 }
 
 func build(p Params, loop *event.Loop, attention *atomic.Uint32, cards func(string, card.Slot) (card.Card, error)) (*Board, error) {
@@ -484,12 +483,6 @@ func (b *Board) buildCards() error {
 }
 
 func (b *Board) insert(slot int, name string) error {
-	switch isIO := strings.HasPrefix(name, "C7200-"); {
-	case slot == 0 && !isIO:
-		return fmt.Errorf("slot 0: %s is not an I/O card; slot 0 takes an I/O card such as %s", name, DefaultIOCard)
-	case slot > 0 && isIO:
-		return fmt.Errorf("slot %d: %s fits into slot 0 only", slot, name)
-	}
 	device := 0
 	if slot == 0 {
 		device = b.npe.slot0Dev

@@ -161,8 +161,9 @@ func (d *DUART) reassert() {
 	d.update()
 }
 
-// again makes reassert happen after a while, unless it will happen earlier,
-// if there is anything that it could raise the line for.
+// again makes reassert happen after a while from now, instead of when it would
+// have, if there is anything that it could raise the line for. A burst of bytes
+// so ends in one interrupt.
 func (d *DUART) again(after time.Duration) {
 	if d.State.IMR&intTx == 0 && d.isr()&d.State.IMR == 0 {
 		d.clock.Disarm(&d.timer)
