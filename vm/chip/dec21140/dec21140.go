@@ -178,7 +178,8 @@ type Chip struct {
 	sending  bool
 	fragment []uint32 // descriptors of the frame being gathered
 	frame    [maxFrame]byte
-	scratch  [16]byte
+	scratch  [16]byte // descriptor being read
+	dst      [6]byte  // destination of the frame being received
 }
 
 // New returns a chip after power-on, with nothing plugged in.

@@ -342,10 +342,11 @@ func (c *Chip) deliver(frame []byte) {
 	if mode&modeRx == 0 || s.CSR[CSR3RxRing] == 0 || len(frame) == 0 {
 		return
 	}
-	var dst [6]byte
+	dst := &c.dst // not on the stack, from which it would escape
+	*dst = [6]byte{}
 	copy(dst[:], frame)
 	status := uint32(0)
-	if !s.Filter.accepts(&dst, mode) {
+	if !s.Filter.accepts(dst, mode) {
 		if mode&modeReceiveAll == 0 {
 			return
 		}
