@@ -1,0 +1,286 @@
+package vm
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// image makes an ELF image of one section of code at 0x80008000.
+func image(code ...uint32) []byte {
+	const base = 0x80008000
+	names := "\x00.text\x00.shstrtab\x00"
+	var b bytes.Buffer
+	w := func(v ...any) {
+		for _, x := range v {
+			_ = binary.Write(&b, binary.BigEndian, x)
+		}
+	}
+	size := uint32(4 * len(code))
+	b.WriteString("\x7fELF\x01\x02\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00")
+	w(uint16(2), uint16(8), uint32(1), uint32(base), uint32(0), uint32(52+size+uint32(len(names))), uint32(0x20000000))
+	w(uint16(52), uint16(0), uint16(0), uint16(40), uint16(3), uint16(2))
+	w(code)
+	b.WriteString(names)
+	w([10]uint32{})
+	w([10]uint32{1, 1, 6, base, 52, size, 0, 0, 4, 0})
+	w([10]uint32{7, 3, 0, 0, 52 + size, uint32(len(names)), 0, 0, 1, 0})
+	return b.Bytes()
+}
+
+// Instructions of the test guests.
+func lui(rt, v uint32) uint32         { return 15<<26 | rt<<16 | v }
+func ori(rt, rs, v uint32) uint32     { return 13<<26 | rs<<21 | rt<<16 | v }
+func sw(rt, off, base uint32) uint32  { return 43<<26 | base<<21 | rt<<16 | off }
+func sb(rt, off, base uint32) uint32  { return 40<<26 | base<<21 | rt<<16 | off }
+func addiu(rt, rs, v uint32) uint32   { return 9<<26 | rs<<21 | rt<<16 | v&0xffff }
+func bne(rs, rt uint32, n int) uint32 { return 5<<26 | rs<<21 | rt<<16 | uint32(uint16(n)) }
+
+const (
+	nop     = 0
+	forever = 0x1000ffff // b . ; with a nop behind it
+	jrRA    = 0x03e00008
+)
+
+// print emits text on the console through the remote-control device.
+func printing(text string) (code []uint32) {
+	code = append(code, lui(8, 0xb600))
+	for _, c := range []byte(text) {
+		code = append(code, ori(9, 0, uint32(c)), sw(9, 0x40, 8))
+	}
+	return code
+}
+
+// line is a console line of a test.
+type line struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *line) WriteByte(b byte) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.WriteByte(b)
+}
+func (l *line) Get() (byte, bool) { return 0, false }
+func (l *line) Waiting() bool     { return false }
+func (l *line) Notify(func())     {}
+func (l *line) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func config() Config {
+	return Config{Name: "R1", Platform: "c7200", RAM: 16, NVRAM: 32, ConfReg: 0x2102}
+}
+
+func start(t *testing.T, cfg Config, host Host) (*Machine, *line) {
+	t.Helper()
+	con := &line{}
+	host.Console = con
+	m, err := New(cfg, host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.Stop)
+	if err := m.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return m, con
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited 10 s for %s", what)
+		}
+	}
+}
+
+func TestGuestRunsAndReturnsToROM(t *testing.T) {
+	m, con := start(t, config(), Host{Image: image(append(printing("hello\r\n"), jrRA, nop)...)})
+	select {
+	case <-m.Done():
+	case <-time.After(10 * time.Second):
+		t.Fatalf("the router does not end; its console:\n%s", con)
+	}
+	for _, want := range []string{"ROMMON emulation microcode.", "Launching IOS image at 0x80008000...", "hello\r\n", "Image returned to ROM."} {
+		if !strings.Contains(con.String(), want) {
+			t.Errorf("no %q on the console:\n%s", want, con)
+		}
+	}
+	if m.Err() != nil || m.State() != Halted {
+		t.Errorf("ended as %v, %v", m.State(), m.Err())
+	}
+	m.Stop()
+	m.Suspend() // nothing hangs on a router that has ended
+	if err := m.SetNVRAM(make([]byte, 32<<10)); err == nil {
+		t.Error("NVRAM of an ended router was written")
+	}
+	if err := m.Start(); err == nil {
+		t.Error("started twice")
+	}
+}
+
+// counting prints a dot every few thousand turns of a loop, for ever.
+func counting() []uint32 {
+	code := []uint32{lui(8, 0xb600), ori(9, 0, '.')}
+	loop := []uint32{ori(10, 0, 20000), addiu(10, 10, 0xffff), bne(10, 0, -2), nop, sw(9, 0x40, 8), 0x1000fffa, nop}
+	return append(code, loop...)
+}
+
+func TestSuspendResumeReset(t *testing.T) {
+	m, con := start(t, config(), Host{Image: image(counting()...)})
+	dots := func() int { return strings.Count(con.String(), ".") }
+	eventually(t, "the first dots", func() bool { return dots() > 10 })
+	m.Suspend()
+	if m.State() != Suspended {
+		t.Fatalf("state is %v", m.State())
+	}
+	n := dots()
+	time.Sleep(30 * time.Millisecond)
+	if dots() != n {
+		t.Error("a suspended router runs")
+	}
+	m.Suspend()
+	m.Resume()
+	eventually(t, "more dots", func() bool { return dots() > n })
+	m.Suspend()
+	m.Reset() // a reset lets it run again, from the ROM
+	eventually(t, "a second boot", func() bool { return strings.Count(con.String(), "Launching") == 2 })
+	if s := m.Stats(); s.State != "running" || s.Reloads != 1 || s.Instructions == 0 {
+		t.Errorf("stats are %+v", s)
+	}
+}
+
+// An idle router, here one that branches to itself, costs no time; Stop still
+// ends it.
+func TestIdleSleeps(t *testing.T) {
+	m, _ := start(t, config(), Host{Image: image(forever, nop)})
+	eventually(t, "the router to sleep", func() bool {
+		before := m.Stats()
+		time.Sleep(50 * time.Millisecond)
+		return (m.Stats().Asleep - before.Asleep) > 30*time.Millisecond
+	})
+}
+
+func TestNVRAMIsSaved(t *testing.T) {
+	var mu sync.Mutex
+	var saved [][]byte
+	host := Host{
+		NVRAM: []byte{0, 0, 0, 0, 0x42},
+		SaveNVRAM: func(b []byte) error {
+			mu.Lock()
+			defer mu.Unlock()
+			saved = append(saved, bytes.Clone(b))
+			return nil
+		},
+		// Store 0x5a at 0xbe001000, then idle.
+		Image: image(lui(8, 0xbe00), ori(8, 8, 0x1000), ori(9, 0, 0x5a), sb(9, 0, 8), forever, nop),
+	}
+	m, _ := start(t, config(), host)
+	eventually(t, "NVRAM to be saved", func() bool { mu.Lock(); defer mu.Unlock(); return len(saved) > 0 })
+	mu.Lock()
+	last := saved[len(saved)-1]
+	mu.Unlock()
+	if len(last) != 32<<10 || last[0x1000] != 0x5a || last[4] != 0x42 {
+		t.Errorf("saved %d bytes, %#x at 0x1000, %#x at 4", len(last), last[0x1000], last[4])
+	}
+	next := bytes.Clone(last)
+	next[0x2000] = 7
+	if err := m.SetNVRAM(next); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(m.NVRAM(), next) {
+		t.Error("the guest does not see what was set")
+	}
+	if err := m.SetNVRAM(next[1:]); err == nil {
+		t.Error("NVRAM of the wrong size was taken")
+	}
+	m.Stop()
+	mu.Lock()
+	defer mu.Unlock()
+	if !bytes.Equal(saved[len(saved)-1], next) {
+		t.Error("Stop did not save the last content")
+	}
+}
+
+// In instruction time, the same router does the same twice.
+func TestInstructionTimeRepeats(t *testing.T) {
+	cfg := config()
+	cfg.InstructionTime = true
+	// Print Count after a loop, 200 times, then stop through the ROM.
+	code := []uint32{lui(8, 0xb600), ori(11, 0, 200)}
+	body := []uint32{
+		ori(10, 0, 777), addiu(10, 10, 0xffff), bne(10, 0, -2), nop,
+		0x40094800,                                     // mfc0 t1, Count
+		0x312a003f, addiu(10, 10, 48), sw(10, 0x40, 8), // its low six bits as a character
+	}
+	body = append(body, addiu(11, 11, 0xffff), bne(11, 0, -len(body)-2), nop, jrRA, nop)
+	var outs [2]string
+	for i := range outs {
+		m, con := start(t, cfg, Host{Image: image(append(code, body...)...)})
+		select {
+		case <-m.Done():
+		case <-time.After(10 * time.Second):
+			t.Fatalf("does not end:\n%s", con)
+		}
+		outs[i] = fmt.Sprint(con, m.Stats().Instructions)
+	}
+	if outs[0] != outs[1] {
+		t.Errorf("two runs differ:\n%s\n%s", outs[0], outs[1])
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	good := image(forever, nop)
+	for name, c := range map[string]struct {
+		change func(*Config, *Host)
+		want   string // in the error
+	}{
+		"no image":     {func(_ *Config, h *Host) { h.Image = nil }, "image"},
+		"not ELF":      {func(_ *Config, h *Host) { h.Image = []byte("hello, this is text and no image") }, "ELF"},
+		"platform":     {func(c *Config, _ *Host) { c.Platform = "c9999" }, "c7200"},
+		"NPE":          {func(c *Config, _ *Host) { c.NPE = "npe-401" }, "npe-400"},
+		"midplane":     {func(c *Config, _ *Host) { c.Midplane = "xvr" }, "vxr"},
+		"no RAM":       {func(c *Config, _ *Host) { c.RAM = 0 }, "RAM"},
+		"MAC":          {func(c *Config, _ *Host) { c.MAC = "ca:fe" }, "aabb.ccdd.eeff"},
+		"card":         {func(c *Config, _ *Host) { c.Slots = []string{"", "PA-9T"} }, "PA-8T"},
+		"card in slot": {func(c *Config, _ *Host) { c.Slots = []string{"PA-8T"} }, "slot 0"},
+		"quirk":        {func(c *Config, _ *Host) { c.Quirks = []string{"odd"} }, "unaligned"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg, host := config(), Host{Image: good}
+			c.change(&cfg, &host)
+			m, err := New(cfg, host)
+			if err == nil {
+				m.Stop()
+				t.Fatal("accepted")
+			}
+			if !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %q does not mention %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestImageLargerThanRAM(t *testing.T) {
+	cfg := config()
+	cfg.RAM = 1
+	m, err := New(cfg, Host{Image: image(make([]uint32, 1<<19)...)})
+	if err == nil {
+		m.Stop()
+		t.Fatal("2 MiB of code fit into 1 MiB of RAM")
+	}
+	for _, want := range []string{".text", "1 MiB"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error %q does not mention %s", err, want)
+		}
+	}
+}
