@@ -399,6 +399,9 @@ func (n *Node) Stop(ctx context.Context) error {
 		}
 	}
 	if killErr := n.Kill(); killErr != nil {
+		if n.isDone() {
+			return nil
+		}
 		return killErr
 	}
 	return fmt.Errorf("the node did not end in order (%w) and was killed", err)

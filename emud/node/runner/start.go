@@ -1,0 +1,198 @@
+package runner
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"dynemu/emud/node"
+	"dynemu/emud/node/store"
+	"dynemu/vm"
+	"dynemu/vm/console"
+	"dynemu/vm/wire"
+)
+
+// start builds and starts the machine that m describes. A failure ends the
+// process, so nothing is taken back.
+func (r *runner) start(m *node.Received) error {
+	var spec node.Spec
+	if err := json.Unmarshal(m.Body, &spec); err != nil {
+		return fmt.Errorf("description: %w", err)
+	}
+	r.mu.Lock()
+	if r.starting {
+		r.mu.Unlock()
+		return errors.New("the router was started already")
+	}
+	r.starting = true
+	r.mu.Unlock()
+
+	if f := m.Take(node.FileLog); f != nil {
+		r.log = &logger{w: f}
+	}
+	r.nvram, r.vars = m.Take(node.FileNVRAM), m.Take(node.FileVars)
+	image := m.Take(node.FileImage)
+	if image == nil || r.nvram == nil {
+		return errors.New("image or NVRAM did not come along")
+	}
+	wires, err := openWires(&spec, m)
+	if err != nil {
+		return err
+	}
+	if err := r.serveConsoles(&spec, m); err != nil {
+		return err
+	}
+	if err := enterSandbox(); err != nil {
+		return err
+	}
+
+	host, err := r.host(image)
+	if err != nil {
+		return err
+	}
+	machine, err := r.opt.New(spec.Config, host)
+	if err != nil {
+		return err
+	}
+	for i, w := range wires {
+		if err := machine.Plug(spec.Ports[i].Slot, spec.Ports[i].Port, w); err != nil {
+			return fmt.Errorf("port %s: %w", spec.Ports[i].Name, err)
+		}
+	}
+	if err := machine.Start(); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	r.spec, r.machine = &spec, machine
+	r.mu.Unlock()
+	r.log.line("NODE", fmt.Sprintf("%s of lab %s started, process %d", spec.Device, spec.Lab, os.Getpid()))
+	close(r.started)
+	return nil
+}
+
+// openWires makes the wires of the ports, by index into spec.Ports.
+func openWires(spec *node.Spec, m *node.Received) (map[int]wire.Wire, error) {
+	wires := map[int]wire.Wire{}
+	for i := range spec.Ports {
+		p := &spec.Ports[i]
+		f := m.Take(node.FilePort + p.Name)
+		if f == nil {
+			p.Wire = wireNone
+			continue
+		}
+		w, err := openWire(p.Wire, f)
+		if err != nil {
+			return nil, fmt.Errorf("port %s: %w", p.Name, err)
+		}
+		wires[i] = w
+	}
+	return wires, nil
+}
+
+// serveConsoles lets users at the consoles. It changes terminal settings, which
+// the sandbox forbids.
+func (r *runner) serveConsoles(spec *node.Spec, m *node.Received) error {
+	for _, c := range []struct {
+		file, port string
+		console    *console.Console
+	}{{node.FileConsoleListener, "Console", r.console}, {node.FileAUXListener, "AUX", r.aux}} {
+		f := m.Take(c.file)
+		if f == nil {
+			continue
+		}
+		l, err := net.FileListener(f)
+		f.Close()
+		if err != nil {
+			return fmt.Errorf("%s port: %w", c.port, err)
+		}
+		info := console.Info{Name: spec.Device, ID: spec.Config.Instance, Type: spec.Config.Platform, Port: c.port}
+		go func() {
+			if err := c.console.ServeTelnet(l, info); err != nil {
+				r.log.line("NODE", fmt.Sprintf("%s port: %v", c.port, err))
+			}
+		}()
+	}
+	if master := m.Take(node.FilePTYMaster); master != nil {
+		if _, err := r.console.AttachTTY(master); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// host is what the machine gets of its surroundings.
+func (r *runner) host(image *os.File) (vm.Host, error) {
+	b, err := mapFile(image)
+	image.Close()
+	if err != nil {
+		return vm.Host{}, fmt.Errorf("image: %w", err)
+	}
+	h := vm.Host{Image: b, Console: r.console, AUX: r.aux, Log: r.log.line}
+	if h.NVRAM, err = store.Read(r.nvram); err != nil {
+		// Such a router starts as one with an empty NVRAM does; the next save
+		// replaces the damage.
+		r.log.line("NODE", "NVRAM is damaged and taken as empty: "+err.Error())
+	}
+	h.SaveNVRAM = func(content []byte) error { return store.Write(r.nvram, content) }
+	if r.vars != nil {
+		vars, err := store.Read(r.vars)
+		if err != nil {
+			r.log.line("NODE", "ROMMON variables are damaged and taken as unset: "+err.Error())
+		}
+		if len(vars) > 0 {
+			h.ROMMONVars = strings.Split(strings.TrimSuffix(string(vars), "\n"), "\n")
+		}
+		h.SaveROMMONVars = func(lines []string) error {
+			return store.Write(r.vars, []byte(strings.Join(lines, "\n")))
+		}
+	}
+	return h, nil
+}
+
+// mapFile maps a file read-only, so that routers of one image share its pages.
+func mapFile(f *os.File) ([]byte, error) {
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if fi.Size() == 0 {
+		return nil, errors.New("the file is empty")
+	}
+	c, err := f.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var b []byte
+	ctlErr := c.Control(func(fd uintptr) {
+		b, err = unix.Mmap(int(fd), 0, int(fi.Size()), unix.PROT_READ, unix.MAP_PRIVATE)
+	})
+	return b, errors.Join(ctlErr, err)
+}
+
+// logger writes the router's log.
+type logger struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+// line writes one line: time, module, text. Control characters, which a guest
+// may have chosen, do not reach the reader's terminal.
+func (l *logger) line(module, text string) {
+	clean := strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f {
+			return ' '
+		}
+		return c
+	}, strings.TrimRight(text, "\r\n"))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	fmt.Fprintf(l.w, "%s %s: %s\n", time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), module, clean)
+}
