@@ -31,9 +31,6 @@
 /* The stack until the image has one, and for exceptions whose stack pointer
  * is not in unmapped memory. */
 #define ROM_STACK	0xa0004000
-/* Where SP and RA wait while the image runs. */
-#define SAVED_SP	0xa0002000
-#define SAVED_RA	0xa0002008
 
 /*
  * First stage: allocates the frame below the interrupted stack pointer and
@@ -197,14 +194,12 @@ reset:
 	addiu	$sp, $sp, -32
 
 /*
- * void launch(uint32_t entry): calls the image, which may return anything
- * anywhere, so only SP and RA are taken back, from memory.
+ * void launch(uint32_t entry): calls the image. It may return with anything in
+ * any register, and low memory may be its own by then: the ROM goes on from
+ * nothing, in image_returned.
  */
 	.globl	launch
 launch:
-	lui	$t0, %hi(SAVED_SP)
-	sd	$sp, %lo(SAVED_SP)($t0)
-	sd	$ra, %lo(SAVED_RA)($t0)
 	li	$t1, -7
 	addiu	$sp, $a0, -64
 	and	$sp, $sp, $t1
@@ -213,11 +208,10 @@ launch:
 	move	$a1, $zero
 	jalr	$t9
 	move	$a2, $zero
-	lui	$t0, %hi(SAVED_SP)
-	ld	$sp, %lo(SAVED_SP)($t0)
-	ld	$ra, %lo(SAVED_RA)($t0)
-	jr	$ra
-	nop
+	lui	$sp, %hi(ROM_STACK)
+	addiu	$sp, $sp, %lo(ROM_STACK)
+	j	image_returned
+	addiu	$sp, $sp, -32
 
 /* void halt(void): the machine has been told to stop or to reset, and does so
  * at its leisure. */

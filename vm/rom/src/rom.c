@@ -75,7 +75,7 @@ struct frame {
 };
 
 extern const uint32_t exception_table[35];
-extern void launch(uint32_t entry);
+extern void launch(uint32_t entry) __attribute__((noreturn));
 extern void halt(void) __attribute__((noreturn));
 extern uint32_t get_status(void), get_cause(void), get_count(void);
 extern void set_status(uint32_t), set_cause(uint32_t), set_count(uint32_t), set_compare(uint32_t);
@@ -155,6 +155,14 @@ static void __attribute__((noreturn)) stop(void)
 	halt();
 }
 
+static void __attribute__((noreturn)) start_image(void)
+{
+	uint32_t entry = rd(R_ENTRY);
+
+	console("Launching IOS image at 0x%08x...\n", entry);
+	launch(entry);
+}
+
 void __attribute__((noreturn)) boot(void)
 {
 	console("ROMMON emulation microcode.\n\n");
@@ -168,12 +176,13 @@ void __attribute__((noreturn)) boot(void)
 	set_count(0);
 	set_compare(TIMER_PERIOD);
 	set_status(get_status() | SR_IM7 | SR_IM0 | SR_IE);
-	do {
-		uint32_t entry = rd(R_ENTRY);
+	start_image();
+}
 
-		console("Launching IOS image at 0x%08x...\n", entry);
-		launch(entry);
-	} while (rd(R_RESTART));
+void __attribute__((noreturn)) image_returned(void)
+{
+	if (rd(R_RESTART))
+		start_image();
 	console("Image returned to ROM.\n");
 	stop();
 }
@@ -214,13 +223,12 @@ static uint32_t get_variable(const char *name, volatile char *buf, uint32_t len)
 	wr(R_VAR_COMMAND, VAR_GET);
 	if (rd(R_VAR_COMMAND) != 0)
 		return -1;
-	/* A length of 1 still yields a character (cpu reference, 8.4). */
+	/* A length of 1 still yields a character, and a value that is shorter than
+	 * the buffer gets a second NUL, as Dynamips does (cpu reference, 8.4). */
 	do {
 		c = rd(R_VAR_CHAR);
-		if (c == 0)
-			break;
 		buf[n++] = c;
-	} while (n + 1 < len);
+	} while (c && n + 1 < len);
 	buf[n] = 0;
 	return 0;
 }
