@@ -150,7 +150,6 @@ func isBlank(r rune) bool {
 // parser collects the messages of one file.
 type parser struct {
 	file     string
-	lines    int // of the file; messages stay within
 	messages []Message
 	failed   bool
 }

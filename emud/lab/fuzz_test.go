@@ -40,7 +40,7 @@ func FuzzParse(f *testing.F) {
 		for _, m := range messages {
 			if m.Line < 1 || m.Line > max(len(decoded), 1) && decoded != nil {
 				t.Errorf("line outside of the file: %s", m)
-			} else if decoded != nil && len(decoded) > 0 && m.Column > len(decoded[m.Line-1])+1 {
+			} else if len(decoded) > 0 && m.Column > len(decoded[m.Line-1])+1 {
 				t.Errorf("column outside of the line: %s", m)
 			}
 			if m.Column < 1 || m.Text == "" || m.File != "x.net" {

@@ -1,0 +1,250 @@
+package tree
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"dynemu/emud/lab"
+)
+
+// Refused is the error about a lab file that the daemon, or the parser, did
+// not take. Text holds the messages, a line each.
+type Refused struct{ Text string }
+
+func (r *Refused) Error() string { return strings.TrimRight(r.Text, "\n") }
+
+// LabName returns the name of the lab of a file: its base name without .net.
+func LabName(file string) string { return strings.TrimSuffix(filepath.Base(file), ".net") }
+
+// Up brings a lab file, and the configurations that it names by relative
+// paths, into the tree, and waits until it is applied. It returns the result's
+// text; warn is called for each configuration that is not there. A file with
+// errors leaves the lab as it was, and the error is a *Refused.
+func (t Tree) Up(file string, wait time.Duration, warn func(format string, args ...any)) (string, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	name := LabName(file)
+	if _, err := os.Stat(t.Path("labs")); err != nil {
+		return "", t.explain(err)
+	}
+	configs, err := t.configs(file, text, warn)
+	if err != nil {
+		return "", err
+	}
+	// The configurations go first, so that routers that start at once find them.
+	existed := t.exists(name)
+	copied := t.copyAll(name, configs)
+	before := t.resultStamp(name)
+	if err := t.putLab(name, text); err != nil {
+		if !existed && copied == nil && len(configs) > 0 {
+			os.RemoveAll(t.Path("labs", name, "files"))
+		}
+		return "", err
+	}
+	if copied != nil { // a tree that has no folder for a lab that is not there yet
+		if t.eventually(wait, func() bool { copied = t.copyAll(name, configs); return copied == nil }) != nil {
+			return "", fmt.Errorf("lab %s is loaded, but its configurations cannot be copied: %w", name, copied)
+		}
+		warn("the configurations came after the lab: reload the routers that run already")
+	}
+	if err := t.eventually(wait, func() bool { return t.resultStamp(name) != before }); err != nil {
+		// Nothing new to see: the text may have been the same as before.
+		if err := t.Command(t.Path("labs", name), "apply"); err != nil {
+			return "", err
+		}
+	}
+	result, err := os.ReadFile(t.Path("labs", name, "result"))
+	return string(result), err
+}
+
+// config is a configuration to be brought along.
+type config struct {
+	from string // on this machine
+	to   string // below the lab's files
+}
+
+// configs finds the configurations that a lab file names by relative paths.
+func (t Tree) configs(file string, text []byte, warn func(format string, args ...any)) ([]config, error) {
+	var out []config
+	for _, ref := range lab.References(text) {
+		slashed := strings.ReplaceAll(ref, `\`, "/")
+		if path.IsAbs(slashed) || len(slashed) > 1 && slashed[1] == ':' {
+			continue
+		}
+		if !filepath.IsLocal(slashed) {
+			warn("%s leads out of the lab's folder and is not brought along", ref)
+			continue
+		}
+		from := filepath.Join(filepath.Dir(file), slashed)
+		if _, err := os.Stat(from); errors.Is(err, fs.ErrNotExist) {
+			warn("%s is not there: its routers start with an empty NVRAM", from)
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		out = append(out, config{from, path.Clean(slashed)})
+	}
+	return out, nil
+}
+
+// copyAll copies configurations into the lab's folder.
+func (t Tree) copyAll(name string, configs []config) error {
+	for _, c := range configs {
+		to := t.Path("labs", name, "files", c.to)
+		if err := os.MkdirAll(filepath.Dir(to), 0o770); err != nil {
+			return err
+		}
+		text, err := os.ReadFile(c.from)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(to, text, 0o660); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// putLab writes the lab file beside its name and renames it, so that a refusal
+// leaves the text that was there.
+func (t Tree) putLab(name string, text []byte) error {
+	temp := t.Path("labs", fmt.Sprintf(".%s.%d", name, os.Getpid()))
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o660)
+	if err != nil {
+		return t.explain(err)
+	}
+	_, err = f.Write(text)
+	if closing := f.Close(); err == nil {
+		err = closing
+	}
+	if err == nil {
+		before := t.resultStamp(name)
+		if err = os.Rename(temp, t.Path("labs", name+".net")); err != nil {
+			err = t.refusal(name, text, before, err)
+		}
+	}
+	if err != nil {
+		os.Remove(temp)
+	}
+	return err
+}
+
+// refusal finds the messages about a lab file that was refused with err.
+func (t Tree) refusal(name string, text []byte, before string, err error) error {
+	if now := t.resultStamp(name); now != "" && now != before {
+		if b, rerr := os.ReadFile(t.Path("labs", name, "result")); rerr == nil && len(b) > 0 {
+			return &Refused{string(b)}
+		}
+	}
+	// A lab that has never been has no result: say it here.
+	host, _ := os.Hostname()
+	l, messages := lab.Parse(name+".net", text, host)
+	if l != nil {
+		return t.Reason(t.Path("labs", name), err)
+	}
+	var b strings.Builder
+	for _, m := range messages {
+		fmt.Fprintln(&b, m)
+	}
+	return &Refused{b.String()}
+}
+
+// resultStamp changes whenever the result file of a lab is written; "" when
+// there is none.
+func (t Tree) resultStamp(name string) string {
+	file := t.Path("labs", name, "result")
+	info, err := os.Stat(file)
+	if err != nil {
+		return ""
+	}
+	text, _ := os.ReadFile(file)
+	if len(text) == 0 {
+		return "" // made, not yet applied
+	}
+	return info.ModTime().Format(time.RFC3339Nano) + string(text)
+}
+
+func (t Tree) exists(name string) bool {
+	_, err := os.Stat(t.Path("labs", name+".net"))
+	return err == nil
+}
+
+var errTimeout = errors.New("timed out")
+
+// eventually waits until done. The tree gives no word when something is over,
+// so it looks, more and more seldom.
+func (t Tree) eventually(wait time.Duration, done func() bool) error {
+	end := time.Now().Add(wait)
+	for pause := 10 * time.Millisecond; !done(); pause = min(2*pause, 200*time.Millisecond) {
+		if time.Now().After(end) {
+			return errTimeout
+		}
+		time.Sleep(pause)
+	}
+	return nil
+}
+
+// Down removes a lab and waits until it is gone.
+func (t Tree) Down(name string, wait time.Duration) error {
+	if !t.exists(name) {
+		labs, err := t.Labs()
+		if err != nil {
+			return err
+		}
+		if len(labs) == 0 {
+			return fmt.Errorf("no lab %s: there is none", name)
+		}
+		return fmt.Errorf("no lab %s; there are %s", name, strings.Join(labs, ", "))
+	}
+	if err := os.Remove(t.Path("labs", name+".net")); err != nil {
+		return t.Reason(t.Path("labs", name), err)
+	}
+	err := t.eventually(wait, func() bool {
+		_, err := os.Stat(t.Path("labs", name))
+		return errors.Is(err, fs.ErrNotExist)
+	})
+	if err != nil {
+		return fmt.Errorf("lab %s is still stopping after %s", name, wait)
+	}
+	return nil
+}
+
+// Namespace returns the name of a device's network namespace.
+func (t Tree) Namespace(d Device) (string, error) {
+	ports, err := os.ReadDir(filepath.Join(t.Dir(d), "ports"))
+	if err != nil {
+		return "", t.explain(err)
+	}
+	for _, p := range ports {
+		b, err := os.ReadFile(filepath.Join(t.Dir(d), "ports", p.Name(), "netns"))
+		if name := strings.TrimSpace(string(b)); err == nil && name != "" {
+			return name, nil
+		}
+	}
+	// A device without ports still has one, which its facts name.
+	info, _ := os.ReadFile(filepath.Join(t.Dir(d), "info"))
+	for _, line := range strings.Split(string(info), "\n") {
+		if f := strings.Fields(line); len(f) == 2 && f[0] == "netns" {
+			return f[1], nil
+		}
+	}
+	return "", fmt.Errorf("%s has no network namespace", d.ID())
+}
+
+// OpenConsole opens a device's console for reading and writing.
+func (t Tree) OpenConsole(d Device) (io.ReadWriteCloser, error) {
+	f, err := os.OpenFile(filepath.Join(t.Dir(d), "console"), os.O_RDWR, 0)
+	if err != nil {
+		return nil, t.explain(err)
+	}
+	return f, nil
+}
