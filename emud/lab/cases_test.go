@@ -7,8 +7,8 @@ import "testing"
 // line of its own ("|"), and lines count from it.
 var cases = []struct {
 	name, text, want string
-	// waiting says why a case is not run: the part of the dialect is refused in
-	// this release, which TestWaiting checks.
+	// waiting names the part of the dialect that a case needs and that this
+	// release refuses; want is then the refusal.
 	waiting string
 }{
 	{name: "TC1 automatic FE and E", text: `
@@ -462,7 +462,7 @@ func TestCases(t *testing.T) {
 				t.Errorf("got:\n%swant:\n%s", got, want)
 			}
 			if c.waiting != "" {
-				t.Logf("waits for %s; until then it is refused by place", c.waiting)
+				t.Logf("waits for %s; refused until then", c.waiting)
 			}
 		})
 	}

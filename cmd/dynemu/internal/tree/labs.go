@@ -43,10 +43,10 @@ func (t Tree) Up(file string, wait time.Duration, warn func(format string, args 
 	// The configurations go first, so that routers that start at once find them.
 	existed := t.exists(name)
 	copied := t.copyAll(name, configs)
-	before := t.resultStamp(name)
 	if err := t.putLab(name, text); err != nil {
-		if !existed && copied == nil && len(configs) > 0 {
+		if !existed { // leave nothing of a lab that was not taken
 			os.RemoveAll(t.Path("labs", name, "files"))
+			os.Remove(t.Path("labs", name))
 		}
 		return "", err
 	}
@@ -56,11 +56,8 @@ func (t Tree) Up(file string, wait time.Duration, warn func(format string, args 
 		}
 		warn("the configurations came after the lab: reload the routers that run already")
 	}
-	if err := t.eventually(wait, func() bool { return t.resultStamp(name) != before }); err != nil {
-		// Nothing new to see: the text may have been the same as before.
-		if err := t.Command(t.Path("labs", name), "apply"); err != nil {
-			return "", err
-		}
+	if t.eventually(wait, func() bool { return t.settled(name) }) != nil {
+		return "", fmt.Errorf("lab %s is still being applied after %s; labs/%s/result will say what became of it", name, wait, name)
 	}
 	result, err := os.ReadFile(t.Path("labs", name, "result"))
 	return string(result), err
@@ -171,6 +168,16 @@ func (t Tree) resultStamp(name string) string {
 		return "" // made, not yet applied
 	}
 	return info.ModTime().Format(time.RFC3339Nano) + string(text)
+}
+
+// settled reports whether a lab file that was put into place is applied.
+// Looking a lab's directory up waits for that, but not for ever; a look that
+// took long may have given up.
+func (t Tree) settled(name string) bool {
+	const patience = 3 * time.Second
+	start := time.Now()
+	stamp := t.resultStamp(name)
+	return stamp != "" && time.Since(start) < patience
 }
 
 func (t Tree) exists(name string) bool {
