@@ -29,12 +29,13 @@ const (
 	// maxFragments is how many descriptors one frame may take. No driver
 	// comes near it; a ring of empty descriptors without an end does.
 	maxFragments = 1024
-	// txBudget is how many descriptors one kick may consume, and txPause the
-	// time in ns after which the scan goes on. Only a ring whose ownership
-	// bits cannot be cleared, or one that the guest refills while it is
-	// scanned, gets there.
-	txBudget = 2048
-	txPause  = 1_000_000
+	// txBudget is how much work one kick may do: 1 for a descriptor and 1 for
+	// each txCostBytes of a frame. txPause is the time in ns after which the
+	// scan goes on. Only a ring whose ownership bits cannot be cleared, or one
+	// that the guest refills while it is scanned, gets there.
+	txBudget    = 2048
+	txCostBytes = 256
+	txPause     = 1_000_000
 	// burst is how far in ns the guest may be ahead of the rate of the line,
 	// the window over which Dynamips measures it (5.3).
 	burst = 300_000_000
@@ -99,12 +100,12 @@ func (ch *channel) transmit() {
 			ch.resumeAt(max(s.TxFree-burst, now) + 1)
 			return
 		}
-		used, missing := ch.sendOne()
-		if used == 0 {
+		cost, missing := ch.sendOne()
+		if cost == 0 {
 			ch.bell.WaitAt(uint64(missing))
 			return
 		}
-		budget -= used
+		budget -= cost
 	}
 	ch.resumeAt(clock.Now() + txPause)
 }
@@ -115,10 +116,10 @@ func (ch *channel) resumeAt(at int64) {
 	ch.chip.cfg.Clock.Arm(&ch.timer, at)
 }
 
-// sendOne sends the frame at the current descriptor and returns how many
-// descriptors it took. 0 means that descriptor missing is not the chip's;
-// nothing is consumed then.
-func (ch *channel) sendOne() (used int, missing uint32) {
+// sendOne sends the frame at the current descriptor and returns the work that
+// it was, in units of txBudget. 0 means that descriptor missing is not the
+// chip's; nothing is consumed then.
+func (ch *channel) sendOne() (cost int, missing uint32) {
 	c, s, mem := ch.chip, ch.state(), ch.chip.cfg.Memory
 	first := s.TxPtr
 	addr := first
@@ -161,13 +162,13 @@ func (ch *channel) sendOne() (used int, missing uint32) {
 		}
 	}
 	// The first descriptor goes back last: it hands over the whole frame.
-	used = len(c.fragment)
+	cost = len(c.fragment) + max(n, 0)/txCostBytes
 	for _, a := range c.fragment[1:] {
 		mem.Write32(uint64(a), 0)
 	}
 	mem.Write32(uint64(first), 0)
 	c.interrupt(StatusTx << ch.n)
-	return used, 0
+	return cost, 0
 }
 
 // Receive takes a frame from the wire of channel n (0..3): the octets between
