@@ -20,8 +20,8 @@ func TestParseStatus(t *testing.T) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	for text, want := range map[string]string{
-		"":                                         `no column "name"`,
-		"Name Type State Console\n":                `no column "lab"`,
+		"":                          `no column "name"`,
+		"Name Type State Console\n": `no column "lab"`,
 		"Name Type State Console Lab\nR1 7200 x\n": `short row: "R1 7200 x"`,
 	} {
 		if _, err := parseStatus(text); err == nil || !strings.Contains(err.Error(), want) {
