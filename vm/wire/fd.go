@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -129,11 +128,13 @@ func (d *descriptor) receive(p []byte) (n int, err error) {
 	d.rx.p = p
 	err = d.rc.Read(d.rx.fn)
 	d.rx.p = nil
-	switch {
-	case errors.Is(err, os.ErrClosed):
-		return 0, errClosed
-	case err != nil:
-		return 0, err
+	if err != nil {
+		select {
+		case <-d.closed:
+			return 0, errClosed
+		default:
+			return 0, err
+		}
 	}
 	return d.rx.n, d.rx.err
 }

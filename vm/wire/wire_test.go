@@ -1,0 +1,407 @@
+package wire
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func pair(t *testing.T, kind int) (a, b *os.File) {
+	t.Helper()
+	fds, err := unix.Socketpair(unix.AF_UNIX, kind|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return os.NewFile(uintptr(fds[0]), "a"), os.NewFile(uintptr(fds[1]), "b")
+}
+
+func pipes(t *testing.T) (a, b *Pipe) {
+	t.Helper()
+	fa, fb := pair(t, unix.SOCK_SEQPACKET)
+	return must(NewPipe(fa))(t), must(NewPipe(fb))(t)
+}
+
+func must[W Wire](w W, err error) func(t *testing.T) W {
+	return func(t *testing.T) W {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { w.Close() })
+		return w
+	}
+}
+
+// freePort returns a UDP port that nobody uses now.
+func freePort(t *testing.T) int {
+	t.Helper()
+	c, err := net.ListenUDP("udp", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	return c.LocalAddr().(*net.UDPAddr).Port
+}
+
+func receive(t *testing.T, w Wire) string {
+	t.Helper()
+	buf := make([]byte, MaxFrame)
+	n, err := w.Receive(buf)
+	if err != nil {
+		t.Fatalf("Receive: %v", err)
+	}
+	return string(buf[:n])
+}
+
+// Each kind carries frames of all sizes, unchanged, both ways, counts them, and
+// lets Close end a Receive.
+func TestWires(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		make func(t *testing.T) (a, b Wire)
+		max  int
+	}{
+		{"pipe", func(t *testing.T) (Wire, Wire) { a, b := pipes(t); return a, b }, MaxFrame},
+		{"socket pair", func(t *testing.T) (Wire, Wire) {
+			a, b := pair(t, unix.SOCK_DGRAM)
+			return must(NewDatagram(a))(t), must(NewDatagram(b))(t)
+		}, MaxFrame},
+		{"udp", func(t *testing.T) (Wire, Wire) {
+			p, q := freePort(t), freePort(t)
+			return must(NewUDP(p, "127.0.0.1", q))(t), must(NewUDP(q, "localhost", p))(t)
+		}, MaxFrame},
+		{"udp over IPv6", func(t *testing.T) (Wire, Wire) {
+			if c, err := net.ListenPacket("udp", "[::1]:0"); err != nil {
+				t.Skipf("SKIP: no IPv6 here: %v", err)
+			} else {
+				c.Close()
+			}
+			p, q := freePort(t), freePort(t)
+			return must(NewUDP(p, "::1", q))(t), must(NewUDP(q, "::1", p))(t)
+		}, MaxFrame},
+		{"unix", func(t *testing.T) (Wire, Wire) {
+			dir := t.TempDir()
+			p, q := filepath.Join(dir, "a"), filepath.Join(dir, "b")
+			return must(NewUnix(p, q))(t), must(NewUnix(q, p))(t)
+		}, MaxFrame},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a, b := c.make(t)
+			var frames, bytes uint64
+			for _, n := range []int{1, 60, 1514, 9216, c.max} {
+				frame := strings.Repeat(fmt.Sprint(n%10), n)
+				a.Send([]byte(frame))
+				if got := receive(t, b); got != frame {
+					t.Errorf("%d bytes became %d", n, len(got))
+				}
+				b.Send([]byte(frame))
+				if got := receive(t, a); got != frame {
+					t.Errorf("%d bytes became %d on the way back", n, len(got))
+				}
+				frames, bytes = frames+1, bytes+uint64(n)
+			}
+			a.Send(nil)
+			a.Send(make([]byte, MaxFrame+1))
+			want := Stats{RxFrames: frames, RxBytes: bytes, TxFrames: frames, TxBytes: bytes, TxDrops: 2}
+			if got := a.Stats(); got != want {
+				t.Errorf("counted %+v, want %+v", got, want)
+			}
+			done := make(chan error)
+			go func() { _, err := a.Receive(make([]byte, MaxFrame)); done <- err }()
+			time.Sleep(5 * time.Millisecond)
+			a.Close()
+			if err := <-done; !errors.Is(err, net.ErrClosed) {
+				t.Errorf("Receive ended with %v", err)
+			}
+			a.Send([]byte("after the end"))
+			if d := a.Stats().TxDrops; d != 3 {
+				t.Errorf("%d drops", d)
+			}
+			if err := a.Close(); err != nil {
+				t.Errorf("closing twice: %v", err)
+			}
+		})
+	}
+}
+
+// A wire whose other side does not read drops, and never waits.
+func TestSendNeverWaits(t *testing.T) {
+	a, _ := pipes(t)
+	u := must(NewUnix(filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "none")))(t)
+	for _, w := range []Wire{a, u} {
+		for range 20000 {
+			w.Send(make([]byte, 1500))
+		}
+		if s := w.Stats(); s.TxDrops == 0 || s.TxDrops+s.TxFrames != 20000 {
+			t.Errorf("%T: %+v", w, s)
+		}
+	}
+}
+
+// Another process shares the open socket, and may make it blocking.
+func TestSharedDescriptorMadeBlocking(t *testing.T) {
+	fa, fb := pair(t, unix.SOCK_SEQPACKET)
+	defer fb.Close()
+	other, err := unix.Dup(int(fa.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(other)
+	a := must(NewPipe(fa))(t)
+	if err := unix.SetNonblock(other, false); err != nil {
+		t.Fatal(err)
+	}
+	for range 5000 {
+		a.Send(make([]byte, 1500))
+	}
+	done := make(chan error)
+	go func() { _, err := a.Receive(make([]byte, MaxFrame)); done <- err }()
+	time.Sleep(5 * time.Millisecond)
+	a.Close()
+	if err := <-done; !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
+}
+
+func TestPipePeerGone(t *testing.T) {
+	a, b := pipes(t)
+	b.Send([]byte("last"))
+	a.Send([]byte("never read"))
+	b.Close()
+	if got := receive(t, a); got != "last" {
+		t.Errorf("got %q", got)
+	}
+	done := make(chan error)
+	go func() { _, err := a.Receive(make([]byte, MaxFrame)); done <- err }()
+	<-a.Gone()
+	select {
+	case err := <-done:
+		t.Fatalf("Receive did not wait for Close: %v", err)
+	case <-time.After(20 * time.Millisecond):
+	}
+	a.Send([]byte("nobody there"))
+	if s := a.Stats(); s.TxDrops != 1 {
+		t.Errorf("%+v", s)
+	}
+	a.Close()
+	if err := <-done; !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
+}
+
+// An empty packet is not the end of a pipe.
+func TestPipeEmptyPacket(t *testing.T) {
+	fa, fb := pair(t, unix.SOCK_SEQPACKET)
+	a := must(NewPipe(fa))(t)
+	defer fb.Close()
+	for _, p := range []string{"", "frame"} {
+		if err := unix.Send(int(fb.Fd()), []byte(p), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := receive(t, a); got != "frame" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// A peer that is not there, and comes, goes and comes back.
+func TestUDPPeerComesAndGoes(t *testing.T) {
+	p, q := freePort(t), freePort(t)
+	a := must(NewUDP(p, "127.0.0.1", q))(t)
+	got := make(chan string, 10)
+	go func() {
+		buf := make([]byte, MaxFrame)
+		for {
+			n, err := a.Receive(buf)
+			if err != nil {
+				close(got)
+				return
+			}
+			got <- string(buf[:n])
+		}
+	}()
+	for range 3 {
+		a.Send([]byte("to nobody")) // answered by ECONNREFUSED
+		time.Sleep(time.Millisecond)
+		b, err := NewUDP(q, "127.0.0.1", p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Send([]byte("hello"))
+		if s := receive(t, b); s != "hello" {
+			t.Errorf("got %q", s)
+		}
+		b.Send([]byte("back"))
+		if s := <-got; s != "back" {
+			t.Errorf("got %q", s)
+		}
+		b.Close()
+	}
+	a.Close()
+	if _, ok := <-got; ok {
+		t.Error("a frame from nowhere")
+	}
+}
+
+// Others' datagrams are not frames of this wire.
+func TestUDPOnlyFromPeer(t *testing.T) {
+	p, q := freePort(t), freePort(t)
+	a := must(NewUDP(p, "127.0.0.1", q))(t)
+	stranger, err := net.DialUDP("udp", nil, &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: p})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stranger.Close()
+	stranger.Write([]byte("forged"))
+	b := must(NewUDP(q, "127.0.0.1", p))(t)
+	b.Send([]byte("true"))
+	if got := receive(t, a); got != "true" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestUnixSocketFiles(t *testing.T) {
+	dir := t.TempDir()
+	local, remote := filepath.Join(dir, "a"), filepath.Join(dir, "b")
+	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w, err := NewUnix(local, remote)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ local, remote, want string }{
+		{local, remote, local + " exists"},
+		{filepath.Join(dir, "file"), remote, "file exists"},
+		{filepath.Join(dir, "none", "a"), remote, "no such file"},
+		{strings.Repeat("x", 108), remote, "1 to 107 bytes, this one has 108"},
+		{filepath.Join(dir, "c"), "", "this one has 0"},
+	} {
+		if _, err := NewUnix(c.local, c.remote); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want …%s…", c.local, err, c.want)
+		}
+	}
+	w.Close()
+	if _, err := os.Lstat(local); !os.IsNotExist(err) {
+		t.Errorf("the socket is still there: %v", err)
+	}
+	// A program that was killed leaves its socket; the next one takes its place.
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: local}); err != nil {
+		t.Fatal(err)
+	}
+	unix.Close(fd)
+	must(NewUnix(local, remote))(t)
+}
+
+func TestNull(t *testing.T) {
+	w := NewNull()
+	w.Send([]byte("gone"))
+	if s := w.Stats(); s != (Stats{TxFrames: 1, TxBytes: 4}) {
+		t.Errorf("%+v", s)
+	}
+	done := make(chan error)
+	go func() { _, err := w.Receive(nil); done <- err }()
+	w.Close()
+	w.Close()
+	if err := <-done; !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
+}
+
+func TestParseNIO(t *testing.T) {
+	for _, c := range []struct {
+		spec string
+		want NIO
+		err  string
+	}{
+		{"udp:10000:127.0.0.1:10001", NIO{Type: "udp", LocalPort: 10000, RemoteHost: "127.0.0.1", RemotePort: 10001}, ""},
+		{"udp:1:host.example:65535", NIO{Type: "udp", LocalPort: 1, RemoteHost: "host.example", RemotePort: 65535}, ""},
+		{"udp:1:::1:2", NIO{Type: "udp", LocalPort: 1, RemoteHost: "::1", RemotePort: 2}, ""},
+		{"udp:1:[fe80::1%eth0]:2", NIO{Type: "udp", LocalPort: 1, RemoteHost: "fe80::1%eth0", RemotePort: 2}, ""},
+		{"tap:tap0", NIO{Type: "tap", Interface: "tap0"}, ""},
+		{"unix:/tmp/a:/tmp/b", NIO{Type: "unix", Local: "/tmp/a", Remote: "/tmp/b"}, ""},
+		{"null", NIO{Type: "null"}, ""},
+		{"udp", NIO{}, `NIO "udp": parameters are missing; wanted: udp:LOCAL-PORT:REMOTE-HOST:REMOTE-PORT`},
+		{"udp:1:h", NIO{}, "parameters are missing"},
+		{"udp:x:h:2", NIO{}, `local port "x" is not a number from 1 to 65535`},
+		{"udp:0:h:2", NIO{}, `local port "0"`},
+		{"udp:1:h:65536", NIO{}, `remote port "65536"`},
+		{"udp:1::2", NIO{}, "the remote host is missing"},
+		{"udp:1:h:2:3", NIO{}, "too many parameters"},
+		{"tap:", NIO{}, "the interface is missing"},
+		{"tap:abcdefghijklmnop", NIO{}, "has 16 bytes, 15 is the most"},
+		{"tap:a:b", NIO{}, "cannot be the name"},
+		{"unix:/tmp/a", NIO{}, "parameters are missing; wanted: unix:LOCAL-PATH:REMOTE-PATH"},
+		{"unix:a:b:c", NIO{}, "too many parameters"},
+		{"unix:a:" + strings.Repeat("x", 108), NIO{}, "107 bytes"},
+		{"null:x", NIO{}, "no parameters"},
+		{"", NIO{}, "the type is missing"},
+		{"vde:a:b", NIO{}, "type vde is not supported here; wanted: udp:"},
+		{"upd:1:h:2", NIO{}, `unknown type "upd"; wanted: udp:`},
+	} {
+		got, err := ParseNIO(c.spec)
+		switch {
+		case c.err == "" && (err != nil || got != c.want):
+			t.Errorf("%q: %+v, %v; want %+v", c.spec, got, err, c.want)
+		case c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)):
+			t.Errorf("%q: %v, want …%s…", c.spec, err, c.err)
+		}
+	}
+}
+
+func FuzzParseNIO(f *testing.F) {
+	for _, s := range []string{"udp:1:::1:2", "tap:t", "unix:a:b", "null", "udp:1:[a]:2"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, spec string) {
+		n, err := ParseNIO(spec)
+		if err != nil {
+			return
+		}
+		if again, err := ParseNIO(n.String()); err != nil || again != n {
+			t.Errorf("%q: %+v, written %q, read %+v, %v", spec, n, n, again, err)
+		}
+	})
+}
+
+func TestOpenNIO(t *testing.T) {
+	w, err := NIO{Type: "udp", LocalPort: freePort(t), RemoteHost: "127.0.0.1", RemotePort: 9}.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	for _, n := range []NIO{
+		{Type: "udp", LocalPort: 1, RemoteHost: "no such host.invalid", RemotePort: 1},
+		{Type: "unix", Local: "/nonexistent/a", Remote: "/nonexistent/b"},
+		{Type: "fifo"},
+	} {
+		if w, err := n.Open(); err == nil || w != nil {
+			t.Errorf("%v: %v, %v", n, w, err)
+		}
+	}
+}
+
+func TestNotATAP(t *testing.T) {
+	f, err := os.Open("/dev/null")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := NewTAP(f); err == nil || !strings.Contains(err.Error(), "not a TAP") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := OpenTAP(string(bytes.Repeat([]byte("x"), 16))); err == nil || !strings.Contains(err.Error(), "1 to 15 bytes") {
+		t.Errorf("got %v", err)
+	}
+}
