@@ -165,6 +165,12 @@ func (n *Node) start(listener *os.File, f Files) error {
 	defer cancel()
 	r, err := n.call(ctx, OpStart, n.spec, names, files...)
 	if err != nil {
+		if errors.Is(err, ErrEnded) { // let it end by itself, to see how
+			select {
+			case <-n.done:
+			case <-time.After(time.Second):
+			}
+		}
 		n.Kill()
 		if errors.Is(err, ErrEnded) {
 			err = fmt.Errorf("the node ended while starting: %s%s", n.proc.exitText(), quoteLog(n.spec.Log))

@@ -258,7 +258,7 @@ func (r *runner) serve(c *node.Conn) {
 			default:
 			}
 		}
-		if m.Op == node.OpStart && err != nil {
+		if m.Op == node.OpStart && err != nil && err != errStarted {
 			r.finish(ending{event: node.Event{State: node.Crashed, Reason: err.Error()}, code: 1})
 		}
 		if sendErr != nil {

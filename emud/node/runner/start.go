@@ -20,8 +20,11 @@ import (
 	"dynemu/vm/wire"
 )
 
-// start builds and starts the machine that m describes. A failure ends the
-// process, so nothing is taken back.
+// errStarted refuses a second description, which does the router no harm.
+var errStarted = errors.New("the router was started already")
+
+// start builds and starts the machine that m describes. A failure other than
+// errStarted ends the process, so nothing is taken back.
 func (r *runner) start(m *node.Received) error {
 	var spec node.Spec
 	if err := json.Unmarshal(m.Body, &spec); err != nil {
@@ -30,13 +33,13 @@ func (r *runner) start(m *node.Received) error {
 	r.mu.Lock()
 	if r.starting {
 		r.mu.Unlock()
-		return errors.New("the router was started already")
+		return errStarted
 	}
 	r.starting = true
 	r.mu.Unlock()
 
 	if f := m.Take(node.FileLog); f != nil {
-		r.log = &logger{w: f}
+		r.log.to(f)
 	}
 	r.nvram, r.vars = m.Take(node.FileNVRAM), m.Take(node.FileVars)
 	image := m.Take(node.FileImage)
@@ -181,6 +184,13 @@ func mapFile(f *os.File) ([]byte, error) {
 type logger struct {
 	mu sync.Mutex
 	w  io.Writer
+}
+
+// to has later lines written to w.
+func (l *logger) to(w io.Writer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.w = w
 }
 
 // line writes one line: time, module, text. Control characters, which a guest
