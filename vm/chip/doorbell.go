@@ -18,10 +18,20 @@ type Doorbell struct {
 	addr    uint64
 	armed   bool
 	ringing bool
-	page    uint64
-	cancel  func()
+	polled  bool // the word cannot be watched
+	watched []watchedPage
 	timer   event.Timer
 }
+
+type watchedPage struct {
+	page   uint64
+	cancel func()
+}
+
+// maxWatched is how many pages a Doorbell watches at most. A ring that crosses
+// a page keeps all of its pages watched, since the beginning of a watch is
+// costly for a CPU that has cached the way to the page.
+const maxWatched = 4
 
 // PollPeriod is the time between two rings in nanoseconds where the word that
 // a Doorbell waits for cannot be watched.
@@ -35,7 +45,7 @@ func (d *Doorbell) Init(m Memory, c event.Clock) {
 	d.mem, d.clock = m, c
 	d.timer.Fire = func() {
 		d.ring()
-		if d.armed && d.cancel == nil && !d.timer.Pending() {
+		if d.armed && d.polled && !d.timer.Pending() {
 			d.clock.Arm(&d.timer, d.clock.Now()+PollPeriod)
 		}
 	}
@@ -44,27 +54,48 @@ func (d *Doorbell) Init(m Memory, c event.Clock) {
 // WaitAt arms the doorbell for the 32-bit word at addr, in place of an earlier
 // one.
 func (d *Doorbell) WaitAt(addr uint64) {
-	d.addr = addr
-	if d.armed && d.page == addr&^pageMask {
-		return
-	}
-	d.Off()
-	d.armed, d.page = true, addr&^pageMask
-	if w, ok := d.mem.(Watcher); ok {
-		d.cancel = w.Watch(addr, d.written)
-	}
-	if d.cancel == nil {
+	d.addr, d.armed = addr, true
+	polled := !d.watch(addr)
+	switch {
+	case polled && !d.timer.Pending():
 		d.clock.Arm(&d.timer, d.clock.Now()+PollPeriod)
+	case !polled && d.polled:
+		d.clock.Disarm(&d.timer)
 	}
+	d.polled = polled
 }
 
-// Off disarms the doorbell.
-func (d *Doorbell) Off() {
-	d.armed = false
-	if d.cancel != nil {
-		d.cancel()
-		d.cancel = nil
+// watch makes sure that the page of addr is watched.
+func (d *Doorbell) watch(addr uint64) bool {
+	page := addr &^ pageMask
+	for i := range d.watched {
+		if d.watched[i].page == page {
+			return true
+		}
 	}
+	w, ok := d.mem.(Watcher)
+	if !ok {
+		return false
+	}
+	cancel := w.Watch(addr, d.written)
+	if cancel == nil {
+		return false
+	}
+	if len(d.watched) == maxWatched {
+		d.watched[0].cancel()
+		d.watched = append(d.watched[:0], d.watched[1:]...)
+	}
+	d.watched = append(d.watched, watchedPage{page, cancel})
+	return true
+}
+
+// Off disarms the doorbell and ends its watches.
+func (d *Doorbell) Off() {
+	d.armed, d.polled = false, false
+	for _, w := range d.watched {
+		w.cancel()
+	}
+	d.watched = d.watched[:0]
 	d.clock.Disarm(&d.timer)
 }
 

@@ -12,7 +12,7 @@ type plain struct{ Memory } // hides Watch
 
 func TestDoorbell(t *testing.T) {
 	m := &mem.Map{}
-	ram := &mem.Region{Name: "ram", Len: 0x4000, RAM: make([]byte, 0x4000)}
+	ram := &mem.Region{Name: "ram", Len: 0x6000, RAM: make([]byte, 0x6000)}
 	if err := m.Add(ram); err != nil {
 		t.Fatal(err)
 	}
@@ -64,8 +64,15 @@ func TestDoorbell(t *testing.T) {
 			d.WaitAt(0x2000)
 			step("the page that was left", 0, func() { m.Write32(0x100C, 1) })
 			step("the new page", watched, func() { m.Write32(0x2000, 1) })
-			if c.watched != ram.IsCode(0x2000) || ram.IsCode(0x1000) {
+			if c.watched != ram.IsCode(0x2000) || c.watched != ram.IsCode(0x1000) || ram.IsCode(0) {
 				t.Error("marks of the pages are wrong")
+			}
+			for _, pa := range []uint64{0x3000, 0x4000, 0x5000, 0x2000} {
+				d.WaitAt(pa)
+				step("another page", watched, func() { m.Write32(pa, 1) })
+			}
+			if ram.IsCode(0x1000) {
+				t.Error("the oldest page is still watched")
 			}
 			d.Off()
 			step("after it is off", 0, func() { m.Write32(0x2000, 1); tick() })
