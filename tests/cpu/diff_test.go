@@ -9,10 +9,12 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"dynemu/vm/mips"
 )
 
 var (
-	instructions = flag.Uint64("instructions", 12_000_000, "random instructions to compare with qemu")
+	instructions = flag.Uint64("instructions", 25_000_000, "random instructions to compare with qemu")
 	seed         = flag.Uint64("seed", 0, "first seed; 0 takes one from the clock")
 )
 
@@ -111,7 +113,7 @@ func listing(p program, starts, code []uint32, k, input int) string {
 	}
 	for a := starts[k]; a < end; a += 4 {
 		w := code[(a-codeVA)/4]
-		fmt.Fprintf(&b, "  %08x: %08x  %s\n", a, w, disassemble(uint64(a), w))
+		fmt.Fprintf(&b, "  %08x: %08x  %s\n", a, w, mips.Disassemble(uint64(a), w))
 	}
 	return b.String()
 }

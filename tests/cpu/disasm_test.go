@@ -1,3 +1,0 @@
-package cpu
-
-func disassemble(pc uint64, w uint32) string { return "" }
