@@ -36,7 +36,8 @@ type Config struct {
 	// IdlePC is the address of the guest's idle loop, 0 for none. 32-bit values
 	// are sign-extended.
 	IdlePC uint64
-	// NullMiss, when not nil, is called on a TLB miss at virtual address 0, with
+	// NullMiss, when not nil, is called when the kernel uses virtual address 0 and
+	// that is not mapped, with
 	// which a router's reload ends (cpu reference, 5.3); Run then returns ExitStop.
 	NullMiss func()
 	// Log, when not nil, receives what a guest does that no correct guest would.

@@ -95,7 +95,7 @@ func (c *CPU) raiseAddress(va uint64, acc access) {
 // raiseTLB raises a TLB exception for va with the registers that a refill
 // handler reads.
 func (c *CPU) raiseTLB(va uint64, acc access, f fault) {
-	if f == faultRefill && va == 0 && c.cfg.NullMiss != nil {
+	if va == 0 && f != faultModified && c.mode == modeKernel && c.cfg.NullMiss != nil {
 		c.cfg.NullMiss()
 		c.Stop()
 	}
