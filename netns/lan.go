@@ -113,7 +113,13 @@ func (m *Manager) attachLAN(lanNS string, port Endpoint) error {
 			return fmt.Errorf("add %s to bridge: %w", far, err)
 		}
 	}
-	return hl.setHubPort(end)
+	if err := hl.setHubPort(end); err != nil || !held {
+		return err
+	}
+	if err := hp.awaitUp(port.Ifname, LinkName(port.Ifname)); err != nil {
+		return err
+	}
+	return hl.awaitUp(far)
 }
 
 // setHubPort makes a bridge port send everything everywhere.

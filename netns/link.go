@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/vishvananda/netlink"
 )
@@ -60,7 +61,33 @@ func (m *Manager) linkVeth(a, b Endpoint) error {
 	if err := ha.plug(tapA, LinkName(a.Ifname), heldA, heldB); err != nil {
 		return err
 	}
-	return hb.plug(tapB, LinkName(b.Ifname), heldB, heldA)
+	if err := hb.plug(tapB, LinkName(b.Ifname), heldB, heldA); err != nil || !heldA || !heldB {
+		return err
+	}
+	if err := ha.awaitUp(a.Ifname, LinkName(a.Ifname)); err != nil {
+		return err
+	}
+	return hb.awaitUp(b.Ifname, LinkName(b.Ifname))
+}
+
+// awaitUp waits until the kernel has started the interfaces, which it does a
+// moment after they got carrier: a frame sent before would be lost. It gives up
+// after a second, as an interface may have lost its carrier again meanwhile.
+func (h *handle) awaitUp(names ...string) error {
+	end := time.Now().Add(time.Second)
+	for _, name := range names {
+		for {
+			l, err := h.find(name)
+			if err != nil {
+				return err
+			}
+			if l == nil || l.Attrs().OperState == netlink.OperUp || !time.Now().Before(end) {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	return nil
 }
 
 // plug joins the TAP (nil: none) to the veth end beside it and gives it carrier

@@ -252,6 +252,30 @@ func TestEverythingTwiceChangesNothing(t *testing.T) {
 	must(t, m.UnlinkVeth(a, b))
 }
 
+// The first frame after LinkVeth arrives, also after a router's restart.
+func TestFirstFramePasses(t *testing.T) {
+	m := manager(t)
+	a, fa := port(t, m, "R1", "f0-0")
+	b := Endpoint{m.Name("lab", "R2"), "f0-0"}
+	must(t, m.EnsureNamespace(b.Namespace))
+	probe := frame("ca0100000001 ca0200000001 88b5", 60)
+	for i := range 10 {
+		fb, err := m.OpenTAP(b.Namespace, b.Ifname, MTU)
+		must(t, err)
+		must(t, m.LinkVeth(a, b))
+		for _, dir := range [][2]*os.File{{fa, fb}, {fb, fa}} {
+			if _, err := dir[0].Write(probe); err != nil {
+				t.Fatal(err)
+			}
+			if _, ok := receive(t, dir[1], 2*time.Second); !ok {
+				t.Errorf("round %d: the first frame is lost", i)
+			}
+		}
+		must(t, fb.Close())
+		must(t, m.LinkVeth(a, b))
+	}
+}
+
 // A crash can stop LinkVeth after any of its steps; each half-made link here is
 // what one of them leaves.
 func TestLinkConverges(t *testing.T) {
