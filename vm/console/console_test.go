@@ -250,8 +250,7 @@ func FuzzTelnet(f *testing.F) {
 	f.Add([]byte("show\r\n\xff\xfa\x18\x00xterm\xff\xf0\xff\xff\xff\xfb\x18"), 3)
 	f.Fuzz(func(t *testing.T, in []byte, cut int) {
 		parse := func(chunks ...[]byte) (data []byte, events string) {
-			var p *telnetParser
-			p = &telnetParser{reply: func(b []byte) { events += string(b) }, ttype: func(s string) { events += s }}
+			p := &telnetParser{reply: func(b []byte) { events += string(b) }, ttype: func(s string) { events += s }}
 			for _, c := range chunks {
 				data = p.appendData(data, c)
 				if len(p.sub) > maxSub {

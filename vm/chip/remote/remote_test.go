@@ -154,3 +154,34 @@ func TestVariables(t *testing.T) {
 		t.Error("reset must keep the variables and nothing else")
 	}
 }
+
+// A guest may do what it likes with the registers.
+func FuzzRegisters(f *testing.F) {
+	f.Add([]byte("\x54A\x54=\x541\x58\x01\x54A\x58\x02\x58\x03\x3cx\x3c\n\x38\x00"))
+	f.Fuzz(func(t *testing.T, ops []byte) {
+		var c calls
+		d := device(&c)
+		for ; len(ops) >= 2; ops = ops[2:] {
+			off, v := uint64(ops[0]), uint64(ops[1])
+			if off&1 != 0 {
+				d.Read(off&^1, 4)
+				continue
+			}
+			d.Write(off, 4, v)
+			if d.VarPos >= BufferSize || d.Var[BufferSize-1] != 0 || len(d.Line) >= BufferSize {
+				t.Fatalf("a buffer ran over: %d, %d", d.VarPos, len(d.Line))
+			}
+		}
+		for i, l := range d.Vars {
+			name, _, ok := strings.Cut(l, "=")
+			if !ok || name == "" || strings.ContainsAny(l, "\r\n") {
+				t.Errorf("stored %q", l)
+			}
+			for _, o := range d.Vars[:i] {
+				if strings.HasPrefix(o, name+"=") {
+					t.Errorf("stored %q and %q", o, l)
+				}
+			}
+		}
+	})
+}
