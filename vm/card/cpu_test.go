@@ -54,12 +54,12 @@ func TestGuestStoreTransmits(t *testing.T) {
 				0x35000000 | t0<<21 | t0<<16 | ring, // ori t0, t0, ring
 				0x3C000000 | t1<<16 | d.control>>16, // lui t1, control
 				0x35000000 | t1<<21 | t1<<16 | d.control&0xFFFF,
-				0x24000000 | t3<<16 | frames,           // li t3, frames
-				0xAC000000 | t0<<21 | t1<<16,           // 1: sw t1, 0(t0)
-				0x8C000000 | t0<<21 | t2<<16,           // 2: lw t2, 0(t0)
-				0x04000000 | t2<<21 | 0xFFFE,           //    bltz t2, 2b
+				0x24000000 | t3<<16 | frames,          // li t3, frames
+				0xAC000000 | t0<<21 | t1<<16,          // 1: sw t1, 0(t0)
+				0x8C000000 | t0<<21 | t2<<16,          // 2: lw t2, 0(t0)
+				0x04000000 | t2<<21 | 0xFFFE,          //    bltz t2, 2b
 				0x24000000 | t3<<21 | t3<<16 | 0xFFFF, //    addiu t3, t3, -1 (delay slot, runs per look)
-				0x1C000000 | t3<<21 | 0xFFFB,           //    bgtz t3, 1b
+				0x1C000000 | t3<<21 | 0xFFFB,          //    bgtz t3, 1b
 				0,
 				0x1000FFFF, // b .
 				0,
