@@ -167,7 +167,7 @@ func (m *Machine) boot() error {
 // through the unmapped segments only (cpu reference, 8.6).
 func physical(va uint32) (uint64, error) {
 	if va < 0x80000000 || va >= 0xc0000000 {
-		return 0, fmt.Errorf("load address %#08x needs a TLB mapping; images are loaded at 0x80000000 to 0xbfffffff", va)
+		return 0, errors.New("needs a TLB mapping; images are loaded at 0x80000000 to 0xbfffffff")
 	}
 	return uint64(va & 0x1fffffff), nil
 }

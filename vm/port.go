@@ -16,7 +16,19 @@ type port struct {
 func newPort(m *Machine, c card.Port) *port {
 	p := &port{m: m, card: c}
 	p.wire = wire.NewPort(p.deliver)
+	// The chip learns of a plug, and of one whose other end went away, between
+	// two instructions.
+	p.wire.OnChange(func(bool) { m.loop.Post(p.attach) })
 	return p
+}
+
+// attach shows the chip what is plugged in now.
+func (p *port) attach() {
+	if p.wire.Plugged() {
+		p.card.Attach(p.wire)
+	} else {
+		p.card.Attach(nil)
+	}
 }
 
 // deliver takes a frame from the wire to the chip.
@@ -32,15 +44,13 @@ func (p *port) deliver(frame []byte, done func()) {
 // plug attaches w in place of what was there; nil unplugs.
 func (p *port) plug(w wire.Wire) {
 	if w == nil {
-		p.m.do(func() { p.card.Attach(nil) })
 		p.wire.Unplug()
-		return
+	} else {
+		p.wire.Plug(w)
 	}
-	p.wire.Plug(w)
-	p.m.do(func() { p.card.Attach(p.wire) })
 }
 
-func (p *port) close() { p.wire.Unplug() }
+func (p *port) close() { p.wire.Close() }
 
 func (p *port) stats() PortStats {
 	return PortStats{Stats: p.wire.Stats(), Plugged: p.wire.Plugged()}
