@@ -28,7 +28,8 @@ type Watcher interface {
 	Watch(pa uint64, fn func(pa, n uint64)) (cancel func())
 }
 
-// Unmapped, given to Window.MoveTo, takes the window out of the map.
+// Unmapped is the base that, given to Window.MoveTo, takes the window out of
+// the map.
 const Unmapped = ^uint64(0)
 
 // Window is the chip's register window in the physical map, which moves when
