@@ -47,6 +47,7 @@ type Node struct {
 	ended  chan struct{} // the process is gone
 	done   chan struct{}
 	events chan Event
+	end    Event // valid once done is closed
 }
 
 // Spec returns the description that the node was started with.
@@ -74,6 +75,14 @@ func (n *Node) Done() <-chan struct{} { return n.done }
 // channel is closed tells how the node ended. When nobody takes them, the oldest
 // are dropped.
 func (n *Node) Events() <-chan Event { return n.events }
+
+// End tells how the node ended; it is empty before Done and after Release.
+func (n *Node) End() Event {
+	if !n.isDone() {
+		return Event{}
+	}
+	return n.end
+}
 
 // Release drops the connection and leaves the process running, for another
 // daemon to adopt.
@@ -241,7 +250,7 @@ func (n *Node) finish() {
 	if e.State == Crashed {
 		e.Log = lastLines(n.spec.Log, 20)
 	}
-	n.state = e.State
+	n.state, n.end = e.State, e
 	n.opt.forget(baseName(n.spec.Lab, n.spec.Device))
 	n.post(e)
 	close(n.events)

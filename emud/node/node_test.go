@@ -369,6 +369,9 @@ func TestCrashIsNoticedAtOnce(t *testing.T) {
 			}
 			select {
 			case <-n.Done():
+				if n.End().Exit != c.exit {
+					t.Errorf("End: %+v", n.End())
+				}
 			case <-time.After(10 * time.Second):
 				t.Error("Done is not closed")
 			}
