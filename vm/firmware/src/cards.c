@@ -1,0 +1,84 @@
+#include "net.h"
+#include "lib.h"
+#include "term.h"
+
+/* Cards are told by the EEPROM in their bay, their ports by what PCI shows
+ * behind the bay's bridge (c7200 reference, 8.6 and 15.2). */
+struct card_info cards[MAX_SLOTS];
+
+static const struct card_type {
+	u8 format;
+	u16 type;
+	const char *name, *long_name;
+} types[] = {
+	{ 1, 0x83, "C7200-IO-FE", "I/O controller with FastEthernet" },
+	{ 1, 0x11, "PA-FE-TX", "FastEthernet (TX-ISL)" },
+	{ 1, 0x0c, "PA-4T+", "Serial (4T+)" },
+	{ 1, 0x0e, "PA-8T", "Serial (8T X.21)" },
+	{ 1, 0x0d, "PA-8T", "Serial (8T V.35)" },
+	{ 1, 0x0f, "PA-8T", "Serial (8T 232)" },
+	{ 1, 0x02, "PA-4E", "Ethernet" },
+	{ 1, 0x01, "PA-8E", "Ethernet" },
+	{ 1, 0x98, "PA-GE", "GigabitEthernet" },
+	{ 1, 0x17, "PA-A1", "ATM" },
+	{ 1, 0x96, "PA-POS-OC3", "POS OC3" },
+	{ 1, 0x3d, "PA-4B", "BRI" },
+	{ 4, 0x215, "C7200-IO-2FE", "I/O controller with 2 FastEthernet" },
+	{ 4, 0x216, "C7200-IO-GE-E", "I/O controller with GigabitEthernet" },
+	{ 4, 0x224, "PA-2FE-TX", "2 FastEthernet" },
+};
+
+#define ID_DEC21140 0x00091011
+#define ID_MUESLIX 0x00011137
+#define PORTS_PER_MUESLIX 4
+
+static void identify(u32 slot)
+{
+	struct card_info *c = &cards[slot];
+	u8 format;
+	u16 type;
+
+	eeprom_read(&machine.board->slots[slot].eeprom, c->eeprom, sizeof(c->eeprom) / 2);
+	type = eeprom_type(c->eeprom, &format);
+	if (!format)
+		return;
+	c->present = 1;
+	c->name = "unknown card";
+	c->long_name = "";
+	for (u32 i = 0; i < ARRAY_LEN(types); i++)
+		if (types[i].format == format && types[i].type == type) {
+			c->name = types[i].name;
+			c->long_name = types[i].long_name;
+		}
+}
+
+static void attach(struct pci_func *f)
+{
+	if (f->slot < 0 || !f->bar)
+		return;
+	if (f->id == ID_DEC21140) {
+		struct netport *p = dec21140_attach(f, 0);
+
+		if (p)
+			iface_add(IF_ETHERNET, (u32)f->slot, 0, p);
+	} else if (f->id == ID_MUESLIX) {
+		struct netport *ports[PORTS_PER_MUESLIX];
+		int n = mueslix_attach(f, f->dev, ports);
+
+		for (int i = 0; i < n; i++)
+			iface_add(IF_SERIAL, (u32)f->slot, (u32)f->dev * PORTS_PER_MUESLIX + (u32)i, ports[i]);
+	}
+}
+
+void cards_init(void)
+{
+	u32 slot, i;
+
+	for (slot = 0; slot < machine.board->nslots; slot++)
+		identify(slot);
+	pci_scan();
+	for (slot = 0; slot < machine.board->nslots; slot++)
+		for (i = 0; i < pci_count; i++)
+			if (pci_funcs[i].slot == (int)slot)
+				attach(&pci_funcs[i]);
+}

@@ -1,0 +1,391 @@
+#include "net.h"
+#include "lib.h"
+#include "term.h"
+
+/* Interfaces: state, names, and the once-a-second look at carriers. */
+struct iface *iface_list;
+
+#define MAX_LOOPBACKS 64
+static struct iface loopbacks[MAX_LOOPBACKS];
+
+static const char *const type_names[] = {
+	[IF_ETHERNET] = "FastEthernet", [IF_SERIAL] = "Serial", [IF_LOOPBACK] = "Loopback", [IF_NULL] = "Null",
+};
+
+static void set_defaults(struct iface *ifp)
+{
+	ifp->mtu = ifp->kind == IF_LOOPBACK ? 1514 : 1500;
+	ifp->keepalive = 10;
+	ifp->encap = ifp->kind == IF_ETHERNET ? ENCAP_ARPA : ifp->kind == IF_SERIAL ? ENCAP_HDLC : ENCAP_LOOPBACK;
+}
+
+static void append(struct iface *ifp)
+{
+	struct iface **p = &iface_list;
+
+	while (*p)
+		p = &(*p)->next;
+	*p = ifp;
+	ifp->next = NULL;
+}
+
+struct iface *iface_add(enum if_kind kind, u32 slot, u32 unit, struct netport *port)
+{
+	struct iface *ifp = boot_alloc(sizeof(*ifp), 8);
+
+	memset(ifp, 0, sizeof(*ifp));
+	ifp->kind = kind;
+	ifp->slot = (u8)slot;
+	ifp->unit = (u8)unit;
+	ifp->port = port;
+	ifp->shutdown = 1;
+	snprintf(ifp->name, sizeof(ifp->name), "%s%u/%u", type_names[kind], slot, unit);
+	set_defaults(ifp);
+	/* Addresses come from the chassis' pool: 28 a slot (adapters
+	 * reference, 8). */
+	u32 low = (get32(machine.base_mac + 2)) + slot * 0x1c + unit;
+	memcpy(ifp->burned_mac, machine.base_mac, 2);
+	put32(ifp->burned_mac + 2, low);
+	memcpy(ifp->mac, ifp->burned_mac, 6);
+	if (port)
+		port->ifp = ifp;
+	append(ifp);
+	return ifp;
+}
+
+struct iface *iface_loopback(u32 number, int create)
+{
+	struct iface *ifp, *empty = NULL;
+
+	for (u32 i = 0; i < MAX_LOOPBACKS; i++) {
+		ifp = &loopbacks[i];
+		if (ifp->name[0] && ifp->number == number)
+			return ifp;
+		if (!ifp->name[0] && !empty)
+			empty = ifp;
+	}
+	if (!create || !empty)
+		return NULL;
+	memset(empty, 0, sizeof(*empty));
+	empty->kind = IF_LOOPBACK;
+	empty->number = number;
+	snprintf(empty->name, sizeof(empty->name), "%s%u", type_names[IF_LOOPBACK], number);
+	set_defaults(empty);
+	append(empty);
+	empty->link = empty->link_reported = 1;
+	iface_set_proto(empty, 1);
+	return empty;
+}
+
+void iface_delete(struct iface *ifp)
+{
+	iface_set_shutdown(ifp, 1);
+	for (struct iface **p = &iface_list; *p; p = &(*p)->next)
+		if (*p == ifp) {
+			*p = ifp->next;
+			break;
+		}
+	memset(ifp, 0, sizeof(*ifp));
+	route_rebuild();
+}
+
+struct iface *iface_by_ip(u32 ip)
+{
+	for (struct iface *i = iface_list; i; i = i->next)
+		if (i->ip && i->ip == ip)
+			return i;
+	return NULL;
+}
+
+/* Accepts any unambiguous shortening of the type: "s1/0", "Fast 0/0". */
+struct iface *iface_by_name(const char *name)
+{
+	size_t n = 0;
+	const char *num;
+
+	while (is_alpha(name[n]))
+		n++;
+	if (!n)
+		return NULL;
+	num = name + n;
+	while (*num == ' ')
+		num++;
+	for (struct iface *i = iface_list; i; i = i->next) {
+		const char *t = type_names[i->kind];
+
+		if (strncasecmp(t, name, n) == 0 && strcmp(i->name + strlen(t), num) == 0)
+			return i;
+	}
+	return NULL;
+}
+
+const char *iface_short_type(const struct iface *ifp)
+{
+	return type_names[ifp->kind];
+}
+
+u32 iface_bandwidth(const struct iface *ifp)
+{
+	if (ifp->bandwidth)
+		return ifp->bandwidth;
+	return ifp->kind == IF_ETHERNET ? 100000 : ifp->kind == IF_SERIAL ? 1544 : 8000000;
+}
+
+u32 iface_mtu_ip(const struct iface *ifp)
+{
+	return ifp->ip_mtu && ifp->ip_mtu < ifp->mtu ? ifp->ip_mtu : ifp->mtu;
+}
+
+int iface_ready(const struct iface *ifp)
+{
+	return ifp->proto && !(ifp->encap == ENCAP_PPP && !ppp_ip_open(ifp));
+}
+
+static void line_start(struct iface *ifp)
+{
+	switch (ifp->encap) {
+	case ENCAP_HDLC:
+		hdlc_start(ifp);
+		break;
+	case ENCAP_PPP:
+		ppp_start(ifp);
+		break;
+	case ENCAP_FR:
+		fr_start(ifp);
+		break;
+	default:
+		iface_set_proto(ifp, 1);
+		arp_announce(ifp);
+	}
+}
+
+static void line_stop(struct iface *ifp)
+{
+	switch (ifp->encap) {
+	case ENCAP_HDLC:
+		hdlc_stop(ifp);
+		break;
+	case ENCAP_PPP:
+		ppp_stop(ifp);
+		break;
+	case ENCAP_FR:
+		fr_stop(ifp);
+		break;
+	case ENCAP_ARPA:
+		arp_flush(ifp);
+		break;
+	default:
+		break;
+	}
+	iface_set_proto(ifp, 0);
+}
+
+static void set_link(struct iface *ifp, int up)
+{
+	if (ifp->link == up)
+		return;
+	ifp->link = (u8)up;
+	if (up) {
+		log_msg("%%LINK-3-UPDOWN: Interface %s, changed state to up", ifp->name);
+		line_start(ifp);
+		return;
+	}
+	ifp->c.transitions++;
+	if (ifp->shutdown)
+		log_msg("%%LINK-5-CHANGED: Interface %s, changed state to administratively down", ifp->name);
+	else
+		log_msg("%%LINK-3-UPDOWN: Interface %s, changed state to down", ifp->name);
+	line_stop(ifp);
+}
+
+void iface_set_proto(struct iface *ifp, int up)
+{
+	if (ifp->proto == up)
+		return;
+	ifp->proto = (u8)up;
+	log_msg("%%LINEPROTO-5-UPDOWN: Line protocol on Interface %s, changed state to %s", ifp->name,
+		up ? "up" : "down");
+	route_rebuild();
+}
+
+static void poll_carrier(struct iface *ifp)
+{
+	if (ifp->kind == IF_LOOPBACK)
+		set_link(ifp, !ifp->shutdown);
+	else if (ifp->port)
+		set_link(ifp, !ifp->shutdown && ifp->port->ops->carrier(ifp->port));
+}
+
+void iface_set_shutdown(struct iface *ifp, int shutdown)
+{
+	if (ifp->shutdown == shutdown)
+		return;
+	ifp->shutdown = (u8)shutdown;
+	if (shutdown) {
+		/* First the link layer, which may want to say goodbye. */
+		set_link(ifp, 0);
+		if (ifp->port && ifp->port->running)
+			ifp->port->ops->stop(ifp->port);
+		return;
+	}
+	if (ifp->port) {
+		ifp->port->ops->start(ifp->port);
+		if (ifp->clock_rate && ifp->port->ops->set_clock)
+			ifp->port->ops->set_clock(ifp->port, ifp->clock_rate);
+		ifp->c.resets++;
+	}
+	poll_carrier(ifp);
+}
+
+void iface_set_encap(struct iface *ifp, enum encap e)
+{
+	if (ifp->encap == e)
+		return;
+	if (ifp->link)
+		line_stop(ifp);
+	ifp->encap = e;
+	if (ifp->link)
+		line_start(ifp);
+}
+
+void iface_restart_line(struct iface *ifp)
+{
+	if (!ifp->link)
+		return;
+	line_stop(ifp);
+	line_start(ifp);
+}
+
+void iface_set_ip(struct iface *ifp, u32 ip, u32 mask)
+{
+	if (ifp->ip == ip && ifp->mask == mask)
+		return;
+	arp_flush(ifp);
+	ifp->ip = ip;
+	ifp->mask = mask;
+	if (ifp->encap == ENCAP_PPP)
+		ppp_ip_changed(ifp);
+	if (ifp->encap == ENCAP_ARPA && ifp->proto)
+		arp_announce(ifp);
+	route_rebuild();
+}
+
+void iface_clear_counters(struct iface *ifp)
+{
+	memset(&ifp->c, 0, sizeof(ifp->c));
+	ifp->in_rate.last_bytes = ifp->out_rate.last_bytes = 0;
+	ifp->in_rate.last_packets = ifp->out_rate.last_packets = 0;
+	ifp->cleared_at = uptime_seconds + 1;
+}
+
+/* Exponentially weighted over five minutes, sampled every five seconds. */
+static void update_rate(struct if_rate *r, u64 bytes, u32 packets)
+{
+	u32 bps = (u32)udiv64((bytes - r->last_bytes) * 8, 5, NULL);
+	u32 pps = (packets - r->last_packets) / 5;
+
+	r->last_bytes = bytes;
+	r->last_packets = packets;
+	if (bps > r->bps)
+		r->bps += (bps - r->bps) / 60 + (bps - r->bps < 60 ? 1 : 0);
+	else
+		r->bps -= (r->bps - bps + 59) / 60;
+	if (pps > r->pps)
+		r->pps += (pps - r->pps + 59) / 60;
+	else
+		r->pps -= (r->pps - pps + 59) / 60;
+}
+
+static struct timer poll_timer;
+
+static void poll(void *arg UNUSED)
+{
+	static u32 n;
+
+	for (struct iface *i = iface_list; i; i = i->next)
+		if (!i->shutdown)
+			poll_carrier(i);
+	if (++n % 5 == 0)
+		for (struct iface *i = iface_list; i; i = i->next) {
+			update_rate(&i->in_rate, i->c.in_bytes, i->c.in_packets);
+			update_rate(&i->out_rate, i->c.out_bytes, i->c.out_packets);
+		}
+	timer_set(&poll_timer, 1000);
+}
+
+void iface_poll_init(void)
+{
+	poll_timer.fn = poll;
+	timer_set(&poll_timer, 1000);
+}
+
+void link_input(struct iface *ifp, struct pkt *p)
+{
+	p->in = ifp;
+	ifp->c.in_packets++;
+	ifp->c.in_bytes += p->len;
+	ifp->last_in = uptime_seconds + 1;
+	if (ifp->shutdown || !ifp->link) {
+		ifp->c.in_drops++;
+		pkt_free(p);
+		return;
+	}
+	switch (ifp->encap) {
+	case ENCAP_ARPA:
+		ether_input(ifp, p);
+		break;
+	case ENCAP_HDLC:
+		hdlc_input(ifp, p);
+		break;
+	case ENCAP_PPP:
+		ppp_input(ifp, p);
+		break;
+	case ENCAP_FR:
+		fr_input(ifp, p);
+		break;
+	default:
+		pkt_free(p);
+	}
+}
+
+void link_send_raw(struct iface *ifp, struct pkt *p)
+{
+	u32 len = p->len;
+
+	if (!ifp->port || !ifp->port->running || !ifp->port->ops->send(ifp->port, p)) {
+		ifp->c.out_drops++;
+		pkt_free(p);
+		return;
+	}
+	ifp->c.out_packets++;
+	ifp->c.out_bytes += len;
+	ifp->last_out = uptime_seconds + 1;
+}
+
+void link_output_ip(struct iface *ifp, u32 nexthop, struct pkt *p)
+{
+	if (!ifp->proto) {
+		ifp->c.out_drops++;
+		pkt_free(p);
+		return;
+	}
+	switch (ifp->encap) {
+	case ENCAP_ARPA:
+		arp_output_ip(ifp, nexthop, p);
+		break;
+	case ENCAP_HDLC:
+		hdlc_output_ip(ifp, p);
+		break;
+	case ENCAP_PPP:
+		ppp_output_ip(ifp, p);
+		break;
+	case ENCAP_FR:
+		fr_output_ip(ifp, nexthop, p);
+		break;
+	default:
+		/* Loopback: nothing but our own address lives there. */
+		ifp->c.out_packets++;
+		ifp->c.out_bytes += p->len;
+		pkt_free(p);
+	}
+}

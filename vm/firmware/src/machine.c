@@ -1,0 +1,52 @@
+#include "board.h"
+#include "cpu.h"
+#include "lib.h"
+#include "term.h"
+
+struct machine machine;
+
+static const struct board *const boards[] = { &board_c7200 };
+
+/* Identification through the ROM alone: nothing else is known to exist yet.
+ * Runs before exceptions are taken over, since the services need BEV. */
+void machine_identify(void)
+{
+	u32 platform = rom_call(ROM_PLATFORM, 0, 0, 0);
+	u32 i;
+
+	machine.board = boards[0];
+	for (i = 0; i < ARRAY_LEN(boards); i++)
+		if (boards[i]->platform == platform)
+			machine.board = boards[i];
+	machine.ram_size = rom_call(ROM_MEM_SIZE, 0, 0, 0);
+	machine.iomem_size = rom_call(ROM_IOMEM_SIZE, 0, 0, 0);
+	machine.nvram_size = rom_call(ROM_NVRAM_SIZE, 0, 0, 0);
+	machine.confreg = rom_call(ROM_CONFREG, 0, 0, 0) & 0xffff;
+	machine.prid = cp0_prid();
+
+	/* Tools that read the NVRAM tell the 7200 by this name (c7200
+	 * reference, 9.5). */
+	if (strncmp((const char *)rom_call(ROM_GET_BOOTLDR, 0, 0, 0), machine.board->series,
+		    strlen(machine.board->series)) != 0)
+		rom_call(ROM_SET_BOOTLDR, (u32)machine.board->series, 0, 0);
+
+	eeprom_read(&machine.board->cpu_eeprom, machine.cpu_eeprom, sizeof(machine.cpu_eeprom) / 2);
+	eeprom_read(&machine.board->midplane_eeprom, machine.midplane, sizeof(machine.midplane) / 2);
+	u8 format;
+	u16 type = eeprom_type(machine.cpu_eeprom, &format);
+	machine.cpu = &machine.board->cpu_cards[machine.board->ncpu_cards - 1];
+	for (i = 0; i < machine.board->ncpu_cards; i++)
+		if (machine.board->cpu_cards[i].format == format && machine.board->cpu_cards[i].type == type)
+			machine.cpu = &machine.board->cpu_cards[i];
+	machine.chassis = machine.board->chassis(machine.midplane);
+	memcpy(machine.base_mac, machine.midplane + 12, 6);
+	random_seed(get32(machine.base_mac + 2) * 2654435761u);
+}
+
+void machine_reload(void)
+{
+	irq_disable();
+	rom_call(ROM_RELOAD, 0, 0, 0);
+	for (;;)
+		;
+}

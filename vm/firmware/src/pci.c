@@ -1,0 +1,176 @@
+#include "net.h"
+#include "lib.h"
+#include "term.h"
+
+/* Configuration mechanism of the Galileo controllers: registers are
+ * little-endian (c7200 reference, 4.1 and 5). */
+#define GT_PCI0_ADDR 0xcf8
+#define GT_PCI1_ADDR 0xcf0
+#define CONFIG_ENABLE 0x80000000u
+
+#define PCI_ID 0x00
+#define PCI_COMMAND 0x04
+#define PCI_CLASS 0x08
+#define PCI_HEADER 0x0c
+#define PCI_BUSES 0x18
+#define PCI_BRIDGE_IO 0x1c
+#define PCI_BRIDGE_MEM 0x20
+#define PCI_BRIDGE_PREFETCH 0x24
+#define CMD_MEM_MASTER 0x06
+#define CLASS_BRIDGE 0x0604
+
+struct pci_func pci_funcs[MAX_PCI];
+u32 pci_count;
+
+/* Windows by chip: most of these chips cannot be sized (5.2). */
+static const struct window {
+	u32 id;
+	u8 bar;
+	u32 size;
+	const char *name;
+} windows[] = {
+	{ 0x00091011, 0x14, 0x20000, "DEC 21140 Ethernet" },
+	{ 0x00011137, 0x10, 0x4000, "Mueslix serial controller" },
+};
+
+static u32 next_mem, mem_end, next_bus;
+
+static u32 select_reg(u32 root, u32 addr)
+{
+	u32 base = KSEG1(machine.board->gt) + (root ? GT_PCI1_ADDR : GT_PCI0_ADDR);
+
+	io_w32(base, swap32(addr));
+	return base + 4;
+}
+
+static u32 config_addr(const struct pci_func *f, u32 reg)
+{
+	return CONFIG_ENABLE | (u32)f->bus << 16 | (u32)f->dev << 11 | (u32)f->fn << 8 | reg;
+}
+
+u32 pci_read(const struct pci_func *f, u32 reg)
+{
+	return swap32(io_r32(select_reg(f->root, config_addr(f, reg))));
+}
+
+void pci_write(const struct pci_func *f, u32 reg, u32 v)
+{
+	io_w32(select_reg(f->root, config_addr(f, reg)), swap32(v));
+}
+
+static u32 align_up(u32 v, u32 a)
+{
+	return (v + a - 1) & ~(a - 1);
+}
+
+static void assign(struct pci_func *f)
+{
+	for (u32 i = 0; i < ARRAY_LEN(windows); i++) {
+		const struct window *w = &windows[i];
+
+		if (w->id != f->id)
+			continue;
+		next_mem = align_up(next_mem, w->size);
+		if (next_mem + w->size > mem_end)
+			return;
+		f->bar = next_mem;
+		next_mem += w->size;
+		pci_write(f, w->bar, f->bar);
+		pci_write(f, PCI_COMMAND, CMD_MEM_MASTER);
+	}
+}
+
+static void scan_bus(u32 root, u32 bus, struct pci_path path);
+
+/* Depth first: the bridge passes every higher bus number while what is behind
+ * it is being counted. Its memory window covers exactly what was assigned. */
+static void scan_bridge(struct pci_func *f, struct pci_path path)
+{
+	u32 bus = ++next_bus, start;
+
+	pci_write(f, PCI_BUSES, f->bus | bus << 8 | 0xff0000);
+	next_mem = align_up(next_mem, 0x100000);
+	start = next_mem;
+	scan_bus(f->root, bus, path);
+	next_mem = align_up(next_mem, 0x100000);
+	pci_write(f, PCI_BUSES, f->bus | bus << 8 | next_bus << 16);
+	if (next_mem > start)
+		pci_write(f, PCI_BRIDGE_MEM, (start >> 16 & 0xfff0) | ((next_mem - 1) & 0xfff00000));
+	else
+		pci_write(f, PCI_BRIDGE_MEM, 0x0000fff0);
+	pci_write(f, PCI_BRIDGE_IO, 0x000000f0);
+	pci_write(f, PCI_BRIDGE_PREFETCH, 0x0000fff0);
+	pci_write(f, PCI_COMMAND, CMD_MEM_MASTER);
+}
+
+static void scan_bus(u32 root, u32 bus, struct pci_path path)
+{
+	u8 level = path.depth++;
+
+	if (level >= PCI_MAX_DEPTH)
+		return;
+	for (u32 dev = 0; dev < 32; dev++) {
+		u32 functions = 1;
+
+		for (u32 fn = 0; fn < functions; fn++) {
+			struct pci_func *f = &pci_funcs[pci_count];
+
+			if (pci_count == MAX_PCI)
+				return;
+			memset(f, 0, sizeof(*f));
+			f->root = (u8)root;
+			f->bus = (u8)bus;
+			f->dev = (u8)dev;
+			f->fn = (u8)fn;
+			f->id = pci_read(f, PCI_ID);
+			if (f->id == 0xffffffff || f->id == 0)
+				continue;
+			pci_count++;
+			path.dev[level] = (u8)dev;
+			f->path = path;
+			f->class_rev = pci_read(f, PCI_CLASS);
+			f->slot = machine.board->slot_of(&path, machine.cpu->topology);
+			if (fn == 0 && pci_read(f, PCI_HEADER) & 0x00800000)
+				functions = 8;
+			if (f->class_rev >> 16 == CLASS_BRIDGE)
+				scan_bridge(f, path);
+			else
+				assign(f);
+		}
+	}
+}
+
+void pci_scan(void)
+{
+	next_mem = machine.board->pci_mem;
+	mem_end = next_mem + machine.board->pci_mem_size;
+	for (u32 root = 0; root < 2; root++) {
+		struct pci_path path = { .root = (u8)root };
+
+		next_bus = 0;
+		scan_bus(root, 0, path);
+	}
+}
+
+void pci_show(void)
+{
+	cprintf("Root Bus Dev Fn  Vendor:Device  Class     Address     Description\n");
+	for (u32 i = 0; i < pci_count && !term_quit(); i++) {
+		const struct pci_func *f = &pci_funcs[i];
+		const char *name = f->class_rev >> 16 == CLASS_BRIDGE ? "PCI bridge" : "";
+
+		for (u32 j = 0; j < ARRAY_LEN(windows); j++)
+			if (windows[j].id == f->id)
+				name = windows[j].name;
+		cprintf("%4u %3u %3u %2u  %04x:%04x      %06x    ", f->root, f->bus, f->dev, f->fn,
+			f->id & 0xffff, f->id >> 16, f->class_rev >> 8);
+		if (f->bar)
+			cprintf("0x%08x  ", f->bar);
+		else
+			cprintf("%-12s", "-");
+		if (f->slot >= 0 && f->bar)
+			cprintf("slot %d: %s\n", f->slot, name);
+		else
+			cprintf("%s\n", name);
+	}
+}
