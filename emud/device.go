@@ -1,0 +1,636 @@
+package emud
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"dynemu/emud/lab"
+	"dynemu/emud/node"
+	"dynemu/vm"
+)
+
+// Device is a router of a lab: what is asked of it and the node that runs it.
+type Device struct {
+	lab  *Lab
+	name string
+
+	mu      sync.Mutex
+	router  *lab.Router // what the lab file asks for
+	started *lab.Router // what the running node was started with
+	keep    kept
+	node    Node
+	ending  bool       // the node is being stopped on purpose
+	rest    node.State // the state without a node: stopped or crashed
+	errText string
+	since   time.Time // of the state
+	console []byte    // what the console of the last node printed
+	moved   chan struct{}
+	closed  bool
+}
+
+// kept is what outlives the daemon about a device.
+type kept struct {
+	Run      bool   `json:"run"` // the wish: started or stopped
+	Assigned bool   `json:"assigned"`
+	Instance int    `json:"instance"`
+	MAC      string `json:"mac"`
+	// Ports are the TCP ports given to the console and AUX, where they differ
+	// from those asked for because another lab has them.
+	Console given `json:"console,omitzero"`
+	AUX     given `json:"aux,omitzero"`
+}
+
+// given is a TCP port given in place of another.
+type given struct {
+	Asked int `json:"asked"`
+	Given int `json:"given"`
+}
+
+func newDevice(l *Lab, r *lab.Router) (*Device, error) {
+	dev := &Device{lab: l, name: r.Name, router: r, rest: node.Stopped, since: time.Now(), moved: make(chan struct{})}
+	if err := os.MkdirAll(dev.dir(), 0o700); err != nil {
+		return nil, err
+	}
+	dev.keep.Run = r.AutoStart
+	return dev, readJSON(dev.keepPath(), &dev.keep)
+}
+
+func (dev *Device) dir() string       { return filepath.Join(dev.lab.dir(), dev.name) }
+func (dev *Device) keepPath() string  { return filepath.Join(dev.dir(), "device.json") }
+func (dev *Device) nvramPath() string { return filepath.Join(dev.dir(), "nvram.store") }
+
+// LogPath is where the node writes the device's log.
+func (dev *Device) LogPath() string { return filepath.Join(dev.dir(), "log") }
+
+// Name is the device's name in the lab file.
+func (dev *Device) Name() string { return dev.name }
+
+// Lab is the lab that the device belongs to.
+func (dev *Device) Lab() *Lab { return dev.lab }
+
+// assign gives the device an instance number, a base MAC address and TCP ports
+// that stay the same however the lab file is reordered. A port that another
+// lab has is replaced by the next that is free, with a warning.
+func (dev *Device) assign(r *lab.Router, others, own map[int]bool) ([]lab.Message, error) {
+	dev.mu.Lock()
+	old := dev.keep
+	keep := old
+	if !keep.Assigned || keep.Instance != r.Instance {
+		keep.Assigned, keep.Instance = true, r.Instance
+		keep.MAC = baseMAC(r.Instance, dev.lab.name, dev.name)
+	}
+	var msgs []lab.Message
+	for _, p := range []struct {
+		name string
+		port *int
+		kept *given
+	}{{"console", &r.Console, &keep.Console}, {"aux", &r.AUX, &keep.AUX}} {
+		asked := *p.port
+		if asked == 0 || !others[asked] {
+			*p.kept = given{}
+			continue
+		}
+		if p.kept.Asked != asked || others[p.kept.Given] || own[p.kept.Given] {
+			n := asked
+			for n < 65536 && (others[n] || own[n]) {
+				n++
+			}
+			*p.kept = given{asked, n}
+		}
+		*p.port = p.kept.Given
+		own[*p.port] = true
+		msgs = append(msgs, lab.Message{File: dev.lab.name + ".net", Line: r.Line, Column: 1, Severity: lab.Warning,
+			Text: fmt.Sprintf("%s port %d of %s is in use by another lab; it has %d", p.name, asked, r.Name, *p.port)})
+	}
+	dev.keep = keep
+	dev.mu.Unlock()
+	if keep == old {
+		return msgs, nil
+	}
+	return msgs, writeJSON(dev.keepPath(), keep)
+}
+
+// portsOfOthers are the TCP ports of the devices of all labs but l.
+func (d *Daemon) portsOfOthers(l *Lab) map[int]bool {
+	ports := map[int]bool{}
+	for _, o := range d.Labs() {
+		if o == l {
+			continue
+		}
+		for _, dev := range o.Devices() {
+			for _, r := range []*lab.Router{dev.asked(), dev.Router()} {
+				ports[r.Console], ports[r.AUX] = true, true
+			}
+		}
+	}
+	delete(ports, 0)
+	return ports
+}
+
+// baseMAC has the form of Dynamips' default (c7200 reference 14.2): CA, the
+// low byte of the instance, two bytes that tell apart what runs on one
+// network, zero, zero. Dynamips takes the latter from its process number; here
+// they come from the names, so that they are the same after every start.
+func baseMAC(instance int, labName, device string) string {
+	h := fnv.New32a()
+	fmt.Fprintf(h, "%s/%s", labName, device)
+	s := h.Sum32()
+	s ^= s >> 16
+	return fmt.Sprintf("ca:%02x:%02x:%02x:00:00", instance&0xff, s>>8&0xff, s&0xff)
+}
+
+// ask sets what the lab file asks for.
+func (dev *Device) ask(r *lab.Router) {
+	dev.mu.Lock()
+	defer dev.mu.Unlock()
+	dev.router = r
+}
+
+func (dev *Device) asked() *lab.Router {
+	dev.mu.Lock()
+	defer dev.mu.Unlock()
+	return dev.router
+}
+
+// Router is the section of the lab file that the device runs with, or would
+// run with.
+func (dev *Device) Router() *lab.Router {
+	dev.mu.Lock()
+	defer dev.mu.Unlock()
+	if dev.node != nil && dev.started != nil {
+		return dev.started
+	}
+	return dev.router
+}
+
+func (dev *Device) startedWith() *lab.Router {
+	dev.mu.Lock()
+	defer dev.mu.Unlock()
+	return dev.started
+}
+
+func (dev *Device) running() Node {
+	dev.mu.Lock()
+	defer dev.mu.Unlock()
+	return dev.node
+}
+
+// wanted reports whether reconcile should start the device: it should run and
+// neither runs nor has crashed.
+func (dev *Device) wanted() bool {
+	dev.mu.Lock()
+	defer dev.mu.Unlock()
+	return dev.keep.Run && dev.node == nil && dev.rest == node.Stopped
+}
+
+// State is the device's state, and since when.
+func (dev *Device) State() (node.State, time.Time) {
+	dev.mu.Lock()
+	defer dev.mu.Unlock()
+	if dev.node == nil {
+		return dev.rest, dev.since
+	}
+	return dev.node.State(), dev.since
+}
+
+// ErrorText says why the last command to the device failed, or why it does
+// not run; empty when there is nothing to say.
+func (dev *Device) ErrorText() string {
+	dev.mu.Lock()
+	defer dev.mu.Unlock()
+	return dev.errText
+}
+
+func (dev *Device) setError(err error) {
+	dev.mu.Lock()
+	defer dev.mu.Unlock()
+	dev.errText = errorText(err)
+}
+
+// attach makes n the device's node: started just now, or adopted.
+func (dev *Device) attach(n Node, with *lab.Router) {
+	dev.mu.Lock()
+	dev.node, dev.ending, dev.since = n, false, time.Now()
+	if dev.started = with; with == nil {
+		dev.started = dev.router
+	}
+	dev.rest = node.Stopped
+	dev.signal()
+	dev.mu.Unlock()
+	go dev.watch(n)
+}
+
+// watch notes the end of the node.
+func (dev *Device) watch(n Node) {
+	<-n.Done()
+	dev.mu.Lock()
+	if dev.node != n || dev.ending {
+		dev.mu.Unlock()
+		return
+	}
+	dev.node, dev.started = nil, nil
+	dev.rest, dev.since = node.Crashed, time.Now()
+	dev.errText = oneLine(fmt.Sprintf("crashed: %s; the log says what it did last, and start runs it again", n.Reason()))
+	if n.State() == node.Stopped {
+		dev.rest, dev.errText = node.Stopped, ""
+	}
+	rest := dev.rest
+	dev.signal()
+	dev.mu.Unlock()
+	dev.lab.d.log.Error("router ended by itself", "lab", dev.lab.name, "device", dev.name, "pid", n.PID(), "state", rest, "reason", n.Reason())
+	dev.lab.op.Lock()
+	defer dev.lab.op.Unlock()
+	if dev.running() == nil {
+		dev.unplugged()
+	}
+}
+
+// unplugged takes the carrier from what the device's ports are joined to, after
+// its node ended.
+func (dev *Device) unplugged() {
+	if err := dev.lab.plugDevice(dev.name); err != nil {
+		dev.lab.d.log.Error("cannot take the carrier from a stopped router's cables", "lab", dev.lab.name, "device", dev.name, "err", err)
+	}
+}
+
+// signal wakes those who wait for a change of the node; mu is held.
+func (dev *Device) signal() {
+	close(dev.moved)
+	dev.moved = make(chan struct{})
+}
+
+// release forgets the node and leaves it running.
+func (dev *Device) release() {
+	dev.mu.Lock()
+	defer dev.mu.Unlock()
+	if n := dev.node; n != nil {
+		dev.node = nil
+		n.Release()
+	}
+}
+
+// close ends what waits for the device, which is no longer in the lab.
+func (dev *Device) close() {
+	dev.mu.Lock()
+	defer dev.mu.Unlock()
+	dev.closed = true
+	dev.signal()
+}
+
+// start starts a node for the device; pipes are its ends of serial wires by
+// port. The reason for which it cannot is kept.
+func (dev *Device) start(pipes map[string]*os.File) (err error) {
+	defer func() { dev.setError(err) }()
+	dev.mu.Lock()
+	r, keep := dev.router, dev.keep
+	dev.mu.Unlock()
+	if r.Unsupported != "" {
+		return errors.New(r.Unsupported)
+	}
+	var files node.Files
+	files.Ports = map[string]*os.File{}
+	var closers []*os.File
+	defer func() {
+		for _, f := range closers {
+			f.Close()
+		}
+	}()
+	own := func(f *os.File, err error) (*os.File, error) {
+		if err == nil {
+			closers = append(closers, f)
+		}
+		return f, err
+	}
+
+	image, path, err := dev.lab.d.openImage(dev.lab, r.Image)
+	if files.Image, err = own(image, err); err != nil {
+		return err
+	}
+	if err := dev.checkImage(image, path); err != nil {
+		return err
+	}
+	if err := dev.firstConfig(); err != nil {
+		dev.lab.d.log.Warn("router starts without a configuration", "lab", dev.lab.name, "device", dev.name, "reason", err)
+	}
+	if files.NVRAM, err = own(os.OpenFile(dev.nvramPath(), os.O_RDWR|os.O_CREATE, 0o600)); err != nil {
+		return err
+	}
+	if files.Vars, err = own(os.OpenFile(filepath.Join(dev.dir(), "vars"), os.O_RDWR|os.O_CREATE, 0o600)); err != nil {
+		return err
+	}
+	if files.Log, err = own(os.OpenFile(dev.LogPath(), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)); err != nil {
+		return err
+	}
+	if files.ConsoleListener, err = own(listen(r.Console)); err != nil {
+		return fmt.Errorf("console port %d: %w", r.Console, err)
+	}
+	if files.AUXListener, err = own(listen(r.AUX)); err != nil {
+		return fmt.Errorf("AUX port %d: %w", r.AUX, err)
+	}
+	tty := ""
+	if files.PTYMaster, files.PTYSlave, tty, err = openPTY(dev.lab.d.opt.Group); err != nil {
+		return fmt.Errorf("console terminal: %w", err)
+	}
+	closers = append(closers, files.PTYMaster, files.PTYSlave)
+	for port, f := range pipes {
+		files.Ports[port] = f
+	}
+	for _, p := range r.Ports {
+		if p.Kind != lab.Ethernet {
+			continue
+		}
+		f, err := own(dev.lab.d.opt.Network.OpenTAP(dev.endpoint(p)))
+		if err != nil {
+			return fmt.Errorf("%s: cannot open its interface: %w", p.Name, err)
+		}
+		files.Ports[p.Name] = f
+	}
+
+	if err := dev.lab.plugDevice(dev.name); err != nil {
+		dev.lab.d.log.Error("cannot plug a router's cables", "lab", dev.lab.name, "device", dev.name, "err", err)
+	}
+	mac := keep.MAC
+	if r.MAC != "" {
+		mac = r.MAC
+	}
+	idle, _ := strconv.ParseUint(strings.TrimPrefix(r.IdlePC, "0x"), 16, 64)
+	spec := node.Spec{
+		Version: 1, Lab: dev.lab.name, Device: dev.name,
+		Config: vm.Config{
+			Name: dev.name, Instance: keep.Instance, Platform: "c" + strings.TrimPrefix(r.Model, "c"),
+			NPE: r.NPE, Midplane: r.Midplane, RAM: r.RAM, NVRAM: r.NVRAM, ConfReg: r.ConfReg,
+			MAC: mac, Slots: r.Slots, IdlePC: idle, Quirks: r.Quirks,
+		},
+		ConsolePort: r.Console, AUXPort: r.AUX, TTY: tty, Image: path,
+		Ports: portSpecs(r, files.Ports),
+	}
+	n, err := dev.lab.d.opt.Nodes.Start(spec, files)
+	if err != nil {
+		return err
+	}
+	dev.attach(n, r)
+	dev.lab.d.log.Info("router started", "lab", dev.lab.name, "device", dev.name, "pid", n.PID())
+	return nil
+}
+
+// Namespace is the network namespace of the device's ports.
+func (dev *Device) Namespace() string {
+	return dev.lab.d.opt.Network.Namespace(dev.lab.name, dev.name)
+}
+
+func (dev *Device) endpoint(p lab.Port) Endpoint {
+	return Endpoint{dev.Namespace(), p.FileName()}
+}
+
+// checkImage refuses what is not an image for the router's processor.
+func (dev *Device) checkImage(f *os.File, path string) error {
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if st.Size() == 0 {
+		return fmt.Errorf("image %s is empty", path)
+	}
+	data, err := syscall.Mmap(int(f.Fd()), 0, int(st.Size()), syscall.PROT_READ, syscall.MAP_PRIVATE)
+	if err != nil {
+		return fmt.Errorf("image %s: %w", path, err)
+	}
+	defer syscall.Munmap(data)
+	if err := dev.lab.d.opt.CheckImage(dev.asked().Model, data); err != nil {
+		return fmt.Errorf("image %s: %w", path, err)
+	}
+	return nil
+}
+
+// listen opens a TCP port of this machine for the node; port 0 gives none.
+func listen(port int) (*os.File, error) {
+	if port == 0 {
+		return nil, nil
+	}
+	ln, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return nil, errors.New("another program listens on it")
+		}
+		return nil, err
+	}
+	defer ln.Close()
+	return ln.(*net.TCPListener).File()
+}
+
+// stop ends the device's node with its storage written; none is no error.
+func (dev *Device) stop() error {
+	dev.mu.Lock()
+	n := dev.node
+	if n == nil {
+		dev.rest = node.Stopped
+		dev.mu.Unlock()
+		return nil
+	}
+	dev.ending = true
+	dev.mu.Unlock()
+	log, logErr := n.ConsoleLog()
+	err := n.Stop()
+	select {
+	case <-n.Done():
+	default:
+		if err != nil {
+			dev.mu.Lock()
+			dev.ending = false
+			dev.mu.Unlock()
+			return err
+		}
+		<-n.Done()
+	}
+	dev.mu.Lock()
+	if logErr == nil {
+		dev.console = log
+	}
+	dev.node, dev.started, dev.rest, dev.since = nil, nil, node.Stopped, time.Now()
+	dev.signal()
+	dev.mu.Unlock()
+	dev.unplugged()
+	dev.lab.d.log.Info("router stopped", "lab", dev.lab.name, "device", dev.name)
+	return err
+}
+
+// wish notes whether the device should run, so that it outlives the daemon.
+func (dev *Device) wish(run bool) error {
+	dev.mu.Lock()
+	changed := dev.keep.Run != run
+	dev.keep.Run = run
+	keep := dev.keep
+	if run && dev.rest == node.Crashed {
+		dev.rest = node.Stopped
+	}
+	dev.mu.Unlock()
+	if !changed {
+		return nil
+	}
+	return writeJSON(dev.keepPath(), keep)
+}
+
+// waiting names what the lab file asks for and takes effect at the next start;
+// empty when nothing does.
+func (dev *Device) waiting() string {
+	dev.mu.Lock()
+	defer dev.mu.Unlock()
+	if dev.node == nil || dev.started == nil {
+		return ""
+	}
+	for _, step := range lab.Diff(&lab.Lab{Routers: []*lab.Router{dev.started}}, &lab.Lab{Routers: []*lab.Router{dev.router}}) {
+		if c, ok := step.(lab.ChangeRouter); ok {
+			return strings.Join(slices.Concat(c.NeedsRestart, c.Live), " ")
+		}
+	}
+	return ""
+}
+
+// contentID is a short name for content.
+func contentID(data []byte) string {
+	h := sha256.Sum256(data)
+	return hex.EncodeToString(h[:8])
+}
+
+// Start starts the device and notes that it should run.
+func (dev *Device) Start() error {
+	return dev.command(func() error {
+		if err := dev.wish(true); err != nil {
+			return err
+		}
+		return dev.bring()
+	})
+}
+
+// bring starts the device, with the wires of its links, and waits for nothing
+// more than its process; the lab's op is held.
+func (dev *Device) bring() error {
+	if dev.running() != nil {
+		return nil
+	}
+	dev.lab.reconcile(&report{})
+	if dev.running() == nil {
+		text := dev.ErrorText()
+		if text == "" {
+			text = "it ended at once; the log says why"
+		}
+		return refuse(syscall.EINVAL, "%s cannot start: %s", dev.name, text)
+	}
+	return nil
+}
+
+// Stop stops the device with its storage written and notes that it should not
+// run.
+func (dev *Device) Stop() error {
+	return dev.command(func() error {
+		return errors.Join(dev.wish(false), dev.stop())
+	})
+}
+
+// Reload stops and starts the device, as a power cycle does.
+func (dev *Device) Reload() error {
+	return dev.command(func() error {
+		if err := dev.wish(true); err != nil {
+			return err
+		}
+		if err := dev.stop(); err != nil {
+			return err
+		}
+		return dev.bring()
+	})
+}
+
+// Suspend halts the device's processor and clocks.
+func (dev *Device) Suspend() error {
+	return dev.command(func() error {
+		n, err := dev.need("suspended")
+		if err != nil {
+			return err
+		}
+		return n.Suspend()
+	})
+}
+
+// Resume lets a suspended device go on.
+func (dev *Device) Resume() error {
+	return dev.command(func() error {
+		n, err := dev.need("resumed")
+		if err != nil {
+			return err
+		}
+		return n.Resume()
+	})
+}
+
+// Type sends keystrokes to the console.
+func (dev *Device) Type(keys []byte) error {
+	n, err := dev.need("typed to")
+	if err != nil {
+		dev.setError(err)
+		return err
+	}
+	c, err := n.Console()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	_, err = c.Write(keys)
+	return err
+}
+
+func (dev *Device) need(verb string) (Node, error) {
+	if n := dev.running(); n != nil {
+		return n, nil
+	}
+	state, _ := dev.State()
+	return nil, refuse(syscall.EPERM, "%s is %s and cannot be %s; start it first", dev.name, state, verb)
+}
+
+// command runs fn as the lab's only change and keeps the reason when it fails.
+func (dev *Device) command(fn func() error) error {
+	dev.lab.op.Lock()
+	defer dev.lab.op.Unlock()
+	if dev.lab.Device(dev.name) != dev {
+		return refuse(syscall.ENOENT, "%s is no longer in lab %s", dev.name, dev.lab.name)
+	}
+	err := fn()
+	dev.setError(err)
+	if err != nil {
+		dev.lab.d.log.Warn("command refused", "lab", dev.lab.name, "device", dev.name, "reason", err)
+	}
+	return err
+}
+
+// waitNode returns the running node, waiting for one other than not. It
+// returns nil when ctx ends or the device is gone.
+func (dev *Device) waitNode(ctx context.Context, not Node) Node {
+	for {
+		dev.mu.Lock()
+		n, moved, closed := dev.node, dev.moved, dev.closed
+		dev.mu.Unlock()
+		if closed {
+			return nil
+		}
+		if n != nil && n != not {
+			return n
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}

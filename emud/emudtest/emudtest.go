@@ -1,0 +1,514 @@
+// Package emudtest has a network and nodes that exist in memory only, for tests
+// of the daemon and of the tree. They check the order of calls as the real ones
+// would: a link needs its namespaces, a node needs its descriptors.
+package emudtest
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sort"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"dynemu/emud"
+	"dynemu/emud/node"
+	"dynemu/emud/node/store"
+)
+
+// Network is an emud.Network that remembers what was made.
+type Network struct {
+	mu    sync.Mutex
+	ns    map[string]bool
+	links map[string]bool
+	lans  map[string]bool
+	// Changes counts what was made or taken away, without what was there.
+	Changes int
+	// Fail names a method that fails.
+	Fail string
+}
+
+// NewNetwork returns an empty network.
+func NewNetwork() *Network {
+	return &Network{ns: map[string]bool{}, links: map[string]bool{}, lans: map[string]bool{}}
+}
+
+func (n *Network) set(m map[string]bool, key string, on bool) {
+	if m[key] == on {
+		return
+	}
+	n.Changes++
+	if on {
+		m[key] = true
+	} else {
+		delete(m, key)
+	}
+}
+
+func (n *Network) begin(method string, namespaces ...string) error {
+	if n.Fail == method {
+		return errors.New("told to fail")
+	}
+	for _, ns := range namespaces {
+		if !n.ns[ns] {
+			return fmt.Errorf("%s: no namespace %s", method, ns)
+		}
+	}
+	return nil
+}
+
+// Namespace names a namespace.
+func (n *Network) Namespace(lab, device string) string { return "test-" + lab + "-" + device }
+
+// EnsureNamespace makes a namespace.
+func (n *Network) EnsureNamespace(name string) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err := n.begin("EnsureNamespace"); err != nil {
+		return err
+	}
+	n.set(n.ns, name, true)
+	return nil
+}
+
+// RemoveNamespace removes a namespace.
+func (n *Network) RemoveNamespace(name string) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err := n.begin("RemoveNamespace"); err != nil {
+		return err
+	}
+	n.set(n.ns, name, false)
+	return nil
+}
+
+// OpenTAP returns one end of a pair of sockets.
+func (n *Network) OpenTAP(e emud.Endpoint) (*os.File, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err := n.begin("OpenTAP", e.Namespace); err != nil {
+		return nil, err
+	}
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	unix.Close(fds[1])
+	return os.NewFile(uintptr(fds[0]), e.Interface), nil
+}
+
+func pair(a, b emud.Endpoint) string {
+	s := []string{a.String(), b.String()}
+	sort.Strings(s)
+	return s[0] + " " + s[1]
+}
+
+// Link joins two ports.
+func (n *Network) Link(a, b emud.Endpoint) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err := n.begin("Link", a.Namespace, b.Namespace); err != nil {
+		return err
+	}
+	n.set(n.links, pair(a, b), true)
+	return nil
+}
+
+// Unlink undoes Link.
+func (n *Network) Unlink(a, b emud.Endpoint) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.set(n.links, pair(a, b), false)
+	return n.begin("Unlink")
+}
+
+// EnsureLAN makes a LAN.
+func (n *Network) EnsureLAN(lab, id string) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err := n.begin("EnsureLAN"); err != nil {
+		return err
+	}
+	n.set(n.lans, lab+"/"+id, true)
+	return nil
+}
+
+// RemoveLAN removes a LAN.
+func (n *Network) RemoveLAN(lab, id string) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.set(n.lans, lab+"/"+id, false)
+	return n.begin("RemoveLAN")
+}
+
+// Attach joins a port to a LAN.
+func (n *Network) Attach(lab, id string, e emud.Endpoint) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.lans[lab+"/"+id] {
+		return fmt.Errorf("attach: no LAN %s in %s", id, lab)
+	}
+	if err := n.begin("Attach", e.Namespace); err != nil {
+		return err
+	}
+	n.set(n.links, e.String()+" LAN "+lab+"/"+id, true)
+	return nil
+}
+
+// Detach undoes Attach.
+func (n *Network) Detach(lab, id string, e emud.Endpoint) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.set(n.links, e.String()+" LAN "+lab+"/"+id, false)
+	return n.begin("Detach")
+}
+
+// Count returns the number of changes so far.
+func (n *Network) Count() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.Changes
+}
+
+// Inventory lists everything that exists, sorted.
+func (n *Network) Inventory() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var all []string
+	for k := range n.ns {
+		all = append(all, "ns "+k)
+	}
+	for k := range n.links {
+		all = append(all, "link "+k)
+	}
+	for k := range n.lans {
+		all = append(all, "lan "+k)
+	}
+	sort.Strings(all)
+	return all
+}
+
+// Nodes is an emud.Nodes whose nodes are structures. They outlive a Daemon, as
+// processes do.
+type Nodes struct {
+	mu      sync.Mutex
+	running map[string]*Node
+	next    atomic.Int64
+	// Starts counts nodes that were started.
+	Starts atomic.Int64
+	// Fail has Start fail for the device of this name.
+	Fail string
+}
+
+// NewNodes returns a host with no node.
+func NewNodes() *Nodes { return &Nodes{running: map[string]*Node{}} }
+
+// process is what outlives a daemon.
+type process struct {
+	nodes *Nodes
+	spec  node.Spec
+	id    string
+	pid   int
+
+	mu      sync.Mutex
+	state   node.State
+	nvram   []byte
+	store   *os.File
+	log     []byte
+	plugged map[string]*os.File
+	viewers []net.Conn
+	typed   []byte
+	plugs   int
+	done    chan struct{}
+	reason  string
+}
+
+// Node is a daemon's connection to a process.
+type Node struct {
+	*process
+	released chan struct{}
+	once     sync.Once
+}
+
+func dup(f *os.File) *os.File {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		panic(err)
+	}
+	return os.NewFile(uintptr(fd), f.Name())
+}
+
+// Start starts a node, which prints that it boots.
+func (h *Nodes) Start(spec node.Spec, files node.Files) (emud.Node, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	key := spec.Lab + "." + spec.Device
+	switch {
+	case h.Fail == spec.Device:
+		return nil, errors.New("told to fail")
+	case h.running[key] != nil:
+		return nil, fmt.Errorf("%s runs already", key)
+	case files.Image == nil || files.NVRAM == nil || files.Log == nil || files.PTYMaster == nil || files.PTYSlave == nil:
+		return nil, fmt.Errorf("%s: descriptors are missing: %+v", key, files)
+	}
+	p := &process{nodes: h, spec: spec, pid: int(h.next.Add(1)), state: node.Running, plugged: map[string]*os.File{}, done: make(chan struct{})}
+	p.id = fmt.Sprintf("fake-%d", p.pid)
+	for port, f := range files.Ports {
+		p.plugged[port] = dup(f)
+	}
+	p.store = dup(files.NVRAM)
+	stored, err := store.Read(p.store)
+	if err != nil {
+		return nil, err
+	}
+	p.nvram = make([]byte, spec.Config.NVRAM<<10)
+	copy(p.nvram, stored)
+	fmt.Fprintf(files.Log, "%s started\n", spec.Device)
+	p.log = []byte("booting " + spec.Device + "\r\n")
+	n := &Node{process: p, released: make(chan struct{})}
+	h.running[key] = n
+	h.Starts.Add(1)
+	return n, nil
+}
+
+// Adopt returns a new connection to each process.
+func (h *Nodes) Adopt() ([]emud.Node, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var nodes []emud.Node
+	for key, old := range h.running {
+		n := &Node{process: old.process, released: make(chan struct{})}
+		h.running[key] = n
+		nodes = append(nodes, n)
+	}
+	return nodes, nil
+}
+
+// Get returns the running node of a device, or nil.
+func (h *Nodes) Get(lab, device string) *Node {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.running[lab+"."+device]
+}
+
+// end ends the process.
+func (p *process) end(state node.State, reason string) {
+	p.nodes.mu.Lock()
+	defer p.nodes.mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.done:
+		return
+	default:
+	}
+	p.state, p.reason = state, reason
+	for _, f := range p.plugged {
+		f.Close()
+	}
+	for _, v := range p.viewers {
+		v.Close()
+	}
+	p.store.Close()
+	delete(p.nodes.running, p.spec.Lab+"."+p.spec.Device)
+	close(p.done)
+}
+
+// Kill ends the process as kill -9 does.
+func (n *Node) Kill() { n.end(node.Crashed, "killed (signal: killed)") }
+
+// Print has the guest print text.
+func (n *Node) Print(text string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.log = append(n.log, text...)
+	for _, v := range n.viewers {
+		v.Write([]byte(text))
+	}
+}
+
+// Typed is what was typed so far.
+func (n *Node) Typed() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return string(n.typed)
+}
+
+// Plugs counts calls of Plug.
+func (n *Node) Plugs() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.plugs
+}
+
+// Exchange sends a frame from a port and returns what arrives at port of other.
+func (n *Node) Exchange(port string, other *Node, otherPort, frame string) (string, error) {
+	n.mu.Lock()
+	a := n.plugged[port]
+	n.mu.Unlock()
+	other.mu.Lock()
+	b := other.plugged[otherPort]
+	other.mu.Unlock()
+	if a == nil || b == nil {
+		return "", errors.New("a port is not plugged")
+	}
+	if _, err := unix.Write(int(a.Fd()), []byte(frame)); err != nil {
+		return "", err
+	}
+	buf := make([]byte, 100)
+	k, err := unix.Read(int(b.Fd()), buf)
+	return string(buf[:max(k, 0)]), err
+}
+
+// Spec is what the process was started with.
+func (n *Node) Spec() node.Spec { return n.spec }
+
+// ID names the process.
+func (n *Node) ID() string { return n.id }
+
+// PID is a number.
+func (n *Node) PID() int { return n.pid }
+
+// State is the state of the process.
+func (n *Node) State() node.State {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.state
+}
+
+// Status counts nothing.
+func (n *Node) Status() (emud.NodeStatus, error) {
+	return emud.NodeStatus{
+		Stats: []emud.Fact{{Name: "uptime-seconds", Value: "1"}},
+		Ports: map[string]emud.PortStatus{"f0/0": {Stats: emud.PortStats{RxFrames: 7}}},
+	}, nil
+}
+
+// Suspend suspends.
+func (n *Node) Suspend() error { return n.become(node.Suspended) }
+
+// Resume resumes.
+func (n *Node) Resume() error { return n.become(node.Running) }
+
+func (n *Node) become(s node.State) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.state = s
+	return nil
+}
+
+// Stop ends the process in order.
+func (n *Node) Stop() error {
+	n.end(node.Stopped, "stop")
+	return nil
+}
+
+// Plug keeps a copy of f.
+func (n *Node) Plug(port, kind string, f *os.File) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if old := n.plugged[port]; old != nil {
+		old.Close()
+	}
+	n.plugged[port] = dup(f)
+	n.plugs++
+	return nil
+}
+
+// Unplug closes the port's wire.
+func (n *Node) Unplug(port string) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if old := n.plugged[port]; old != nil {
+		old.Close()
+		delete(n.plugged, port)
+	}
+	return nil
+}
+
+// Console opens a console.
+func (n *Node) Console() (emud.Conn, error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	var conns [2]net.Conn
+	for i, fd := range fds {
+		f := os.NewFile(uintptr(fd), "console")
+		conns[i], err = net.FileConn(f)
+		f.Close()
+		if err != nil {
+			return nil, err
+		}
+	}
+	n.mu.Lock()
+	n.viewers = append(n.viewers, conns[1])
+	n.mu.Unlock()
+	go func() {
+		buf := make([]byte, 100)
+		for {
+			k, err := conns[1].Read(buf)
+			n.mu.Lock()
+			n.typed = append(n.typed, buf[:k]...)
+			n.mu.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return conns[0], nil
+}
+
+// ConsoleLog is what was printed.
+func (n *Node) ConsoleLog() ([]byte, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return append([]byte(nil), n.log...), nil
+}
+
+// NVRAM is the content of the NVRAM.
+func (n *Node) NVRAM() ([]byte, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return append([]byte(nil), n.nvram...), nil
+}
+
+// SetNVRAM replaces and stores it.
+func (n *Node) SetNVRAM(content []byte) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.nvram = append([]byte(nil), content...)
+	return store.Write(n.store, content)
+}
+
+// Done is closed when the process has ended or the connection was released.
+func (n *Node) Done() <-chan struct{} {
+	c := make(chan struct{})
+	go func() {
+		select {
+		case <-n.done:
+		case <-n.released:
+		}
+		close(c)
+	}()
+	return c
+}
+
+// Reason tells how the process ended.
+func (n *Node) Reason() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.reason
+}
+
+// Release gives the connection up.
+func (n *Node) Release() { n.once.Do(func() { close(n.released) }) }
+
+var (
+	_ emud.Network = (*Network)(nil)
+	_ emud.Nodes   = (*Nodes)(nil)
+	_ emud.Node    = (*Node)(nil)
+)

@@ -1,0 +1,116 @@
+package emud
+
+import (
+	"os"
+
+	"dynemu/emud/node"
+)
+
+// Endpoint names an Ethernet port of a router: a TAP in a namespace.
+type Endpoint struct {
+	Namespace string // PREFIX-LAB-DEVICE
+	Interface string // f0-0
+}
+
+// String is the endpoint as messages name it.
+func (e Endpoint) String() string { return e.Namespace + "/" + e.Interface }
+
+// Network makes namespaces, interfaces and the wires between them. It is
+// everything of the daemon that needs privilege over the network. Each method
+// looks at what is there first and does only what is missing, and none of them
+// disturbs a wire that is up.
+type Network interface {
+	// Namespace is the name of the namespace of a device.
+	Namespace(lab, device string) string
+	// EnsureNamespace makes a named network namespace with nothing in it.
+	EnsureNamespace(name string) error
+	// RemoveNamespace removes it with all its interfaces; none is no error.
+	RemoveNamespace(name string) error
+	// OpenTAP makes the TAP and opens it; the descriptor is for the node.
+	OpenTAP(e Endpoint) (*os.File, error)
+	// Link joins two ports so that every frame passes. It is called again when
+	// a TAP came or went, since only TAPs that a node holds have carrier.
+	Link(a, b Endpoint) error
+	// Unlink undoes Link; not linked is no error.
+	Unlink(a, b Endpoint) error
+	// EnsureLAN makes a shared Ethernet that floods every frame.
+	EnsureLAN(lab, id string) error
+	// RemoveLAN removes it; none is no error.
+	RemoveLAN(lab, id string) error
+	// Attach joins a port to a LAN, and is called again as Link is.
+	Attach(lab, id string, e Endpoint) error
+	// Detach undoes Attach; not attached is no error.
+	Detach(lab, id string, e Endpoint) error
+}
+
+// PortStats counts frames and bytes of a port as its router sees them. Drops
+// are frames that the other side did not take.
+type PortStats struct {
+	RxFrames, RxBytes          uint64
+	TxFrames, TxBytes, TxDrops uint64
+}
+
+// Nodes starts node processes and finds those that a former daemon left.
+type Nodes interface {
+	Start(spec node.Spec, files node.Files) (Node, error)
+	// Adopt connects to every node that runs.
+	Adopt() ([]Node, error)
+}
+
+// Node is a running device.
+type Node interface {
+	Spec() node.Spec
+	// ID names this very process: no other has it, before or after.
+	ID() string
+	PID() int
+	// State is what the node last said of itself: booting, running or
+	// suspended.
+	State() node.State
+	// Status asks the node for its facts and counters.
+	Status() (NodeStatus, error)
+	Suspend() error
+	Resume() error
+	// Stop ends the node with its NVRAM and variables stored.
+	Stop() error
+	// Plug gives a port a new wire in place of what it had; the caller closes
+	// its copy of f.
+	Plug(port, kind string, f *os.File) error
+	// Unplug leaves the port without a wire.
+	Unplug(port string) error
+	// Console opens a connection that carries what the console prints from now
+	// on and takes keystrokes.
+	Console() (Conn, error)
+	// ConsoleLog is what the console printed so far.
+	ConsoleLog() ([]byte, error)
+	NVRAM() ([]byte, error)
+	SetNVRAM(content []byte) error
+	// Done is closed when the process has ended. State is then stopped or
+	// crashed, and Reason tells how it ended.
+	Done() <-chan struct{}
+	Reason() string
+	// Release drops the connection and leaves the process running.
+	Release()
+}
+
+// Conn is a console connection.
+type Conn interface {
+	Read(p []byte) (int, error)
+	Write(p []byte) (int, error)
+	Close() error
+}
+
+// Fact is a named value of a status or a set of counters.
+type Fact struct{ Name, Value string }
+
+// NodeStatus is what a node says of itself.
+type NodeStatus struct {
+	// Info and Stats are facts in the order to show them.
+	Info, Stats []Fact
+	// Ports holds the counters of each port by port name.
+	Ports map[string]PortStatus
+}
+
+// PortStatus is the state of one port.
+type PortStatus struct {
+	Stats PortStats
+}

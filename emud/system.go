@@ -1,0 +1,135 @@
+package emud
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"dynemu/emud/node"
+	"dynemu/netns"
+)
+
+// NewNetwork returns the Network of this host's kernel.
+func NewNetwork(m *netns.Manager) Network { return kernel{m} }
+
+// kernel is Network over netns. A LAN is a namespace of its own whose name no
+// device can have.
+type kernel struct{ m *netns.Manager }
+
+func (k kernel) Namespace(lab, device string) string { return k.m.Name(lab, device) }
+
+func (k kernel) lan(lab, id string) string { return k.m.Name(lab, "LAN:"+url.PathEscape(id)) }
+
+func port(e Endpoint) netns.Endpoint {
+	return netns.Endpoint{Namespace: e.Namespace, Ifname: e.Interface}
+}
+
+func (k kernel) EnsureNamespace(name string) error { return k.m.EnsureNamespace(name) }
+func (k kernel) RemoveNamespace(name string) error { return k.m.DeleteNamespace(name) }
+func (k kernel) OpenTAP(e Endpoint) (*os.File, error) {
+	return k.m.OpenTAP(e.Namespace, e.Interface, 0)
+}
+func (k kernel) Link(a, b Endpoint) error       { return k.m.LinkVeth(port(a), port(b)) }
+func (k kernel) Unlink(a, b Endpoint) error     { return k.m.UnlinkVeth(port(a), port(b)) }
+func (k kernel) EnsureLAN(lab, id string) error { return k.m.EnsureLAN(k.lan(lab, id)) }
+func (k kernel) RemoveLAN(lab, id string) error { return k.m.DeleteNamespace(k.lan(lab, id)) }
+func (k kernel) Attach(lab, id string, e Endpoint) error {
+	return k.m.AttachLAN(k.lan(lab, id), port(e))
+}
+func (k kernel) Detach(lab, id string, e Endpoint) error {
+	return k.m.DetachLAN(k.lan(lab, id), port(e))
+}
+
+// NewNodes returns the Nodes that start processes of this host.
+func NewNodes(opt node.Options) Nodes { return processes{opt} }
+
+// processes is Nodes over the package node.
+type processes struct{ opt node.Options }
+
+func (p processes) Start(spec node.Spec, files node.Files) (Node, error) {
+	n, err := node.Start(p.opt, spec, files)
+	if err != nil {
+		return nil, err
+	}
+	return newProcess(n), nil
+}
+
+func (p processes) Adopt() ([]Node, error) {
+	found, err := node.Adopt(p.opt)
+	nodes := make([]Node, len(found))
+	for i, n := range found {
+		nodes[i] = newProcess(n)
+	}
+	return nodes, err
+}
+
+// process is a Node with the event that ended it.
+type process struct {
+	*node.Node
+	mu   sync.Mutex
+	last node.Event
+}
+
+func newProcess(n *node.Node) *process {
+	p := &process{Node: n}
+	go func() {
+		for e := range n.Events() {
+			p.mu.Lock()
+			p.last = e
+			p.mu.Unlock()
+		}
+	}()
+	return p
+}
+
+// Reason tells how the process ended.
+func (p *process) Reason() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.last.Exit == "":
+		return p.last.Reason
+	case p.last.Reason == "":
+		return p.last.Exit
+	}
+	return p.last.Reason + " (" + p.last.Exit + ")"
+}
+
+func (p *process) Stop() error { return p.Node.Stop(context.Background()) }
+
+func (p *process) Console() (Conn, error) { return p.Node.Console(false, false) }
+
+func (p *process) Status() (NodeStatus, error) {
+	s, err := p.Node.Status()
+	if err != nil {
+		return NodeStatus{}, err
+	}
+	percent := func(v float64) string { return strconv.FormatFloat(100*v, 'f', 1, 64) + "%" }
+	st := NodeStatus{
+		Info: []Fact{{"uptime", s.Uptime.Truncate(time.Second).String()}},
+		Stats: []Fact{
+			{"uptime-seconds", fmt.Sprintf("%.3f", s.Uptime.Seconds())},
+			{"cpu-seconds", fmt.Sprintf("%.3f", s.CPU.Seconds())},
+			{"guest-instructions", strconv.FormatUint(s.Instructions, 10)},
+			{"guest-instructions-per-second", fmt.Sprintf("%.0f", s.Rate)},
+			{"idle-share", percent(s.IdleShare)},
+			{"reloads", strconv.FormatUint(s.Reloads, 10)},
+			{"memory-bytes", strconv.FormatUint(s.RSS, 10)},
+			{"memory-shared-bytes", strconv.FormatUint(s.Shared, 10)},
+		},
+		Ports: map[string]PortStatus{},
+	}
+	for name, c := range s.Ports {
+		st.Ports[name] = PortStatus{Stats: PortStats{
+			RxFrames: c.RxFrames, RxBytes: c.RxBytes,
+			TxFrames: c.TxFrames, TxBytes: c.TxBytes, TxDrops: c.TxDrops,
+		}}
+	}
+	return st, nil
+}
+
+var _ Node = (*process)(nil)

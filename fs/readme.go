@@ -1,0 +1,48 @@
+package fs
+
+// readme is the file README at the top of the tree.
+const readme = `dynemu: labs of emulated Cisco routers, as files.
+
+Every file here is text, one fact a line. A control file (ctl) takes one
+command per write; when the command fails, the write fails and the file errors
+beside it says why. Reading a ctl prints the commands that it takes.
+
+  cp simple1.net labs/             apply a lab file; so does saving it with an editor
+  cat labs/simple1/result          what the last apply changed, or NAME.net:LINE:COL: message
+  cat status                       a row per device of all labs
+  echo stop > labs/simple1/R1/ctl  or: touch labs/simple1/R1/stop
+  rm labs/simple1.net              stop and remove the lab with its storage
+
+A lab file is applied when its last writer has closed it and it has been left
+alone for 0.2 s. One with an error is refused: the close or rename fails with
+"Invalid argument", result has every message, and the lab goes on as it was.
+
+  version          program, host
+  status           Name Type State Server Console Lab, columns by spaces
+  ctl errors       commands over all labs, and why the last one failed
+  labs/NAME.net    the lab file
+  labs/NAME/
+    status ctl errors result
+    files/         what the lab file names by relative paths; a plain folder
+    DEVICE/
+      ctl errors   start, stop, reload, suspend, resume, send TEXT
+      start stop reload suspend resume     the same by touch
+      state        stopped, booting, running, suspended or crashed
+      info stats   facts and counters
+      log          the emulator's log of this device
+      console      read: what is printed from now on (waits); write: keystrokes
+      console.log  what was printed so far
+      tty          the console as a terminal: screen labs/NAME/DEVICE/tty
+      startup-config private-config        in NVRAM, of a running router too
+      nvram        the whole NVRAM; writable while the router is stopped
+      ports/PORT/  ifname netns mac peer stats
+
+The console is also on the TCP port in status: telnet 127.0.0.1 PORT.
+A port is a network interface: ip netns exec $(cat netns) tcpdump -i $(cat ifname).
+
+"echo detach > ctl" ends the daemon and leaves all routers running; the next
+daemon takes them over. Ending it with a signal stops the labs first, and they
+come back with it in the state that they were left in.
+
+Root and the group dynemu may write. Others may read status.
+`
