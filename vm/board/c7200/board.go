@@ -463,8 +463,10 @@ func (b *Board) buildRemote() error {
 }
 
 func (b *Board) buildCards() error {
-	if n := len(b.params.Slots); n > numSlots {
-		return fmt.Errorf("slot %d (%s): slots are 0 to %d", n-1, b.params.Slots[n-1], numSlots-1)
+	for slot := numSlots; slot < len(b.params.Slots); slot++ {
+		if name := b.params.Slots[slot]; name != "" {
+			return fmt.Errorf("slot %d (%s): slots are 0 to %d", slot, name, numSlots-1)
+		}
 	}
 	names := make([]string, numSlots)
 	copy(names, b.params.Slots)

@@ -55,7 +55,7 @@ var testMAC = [6]byte{0xCA, 0x00, 0x6F, 0xDB, 0x00, 0x00}
 
 func params() Params {
 	return Params{
-		RAMMiB: 256, NVRAMKiB: 128, ConfReg: 0x2102, MAC: testMAC,
+		RAMMiB: 32, NVRAMKiB: 128, ConfReg: 0x2102, MAC: testMAC,
 		AllocRAM: func(n int) ([]byte, error) { return make([]byte, n), nil },
 		Now:      func() time.Time { return time.Date(2026, 11, 24, 12, 59, 7, 0, time.UTC) },
 	}
@@ -143,7 +143,7 @@ const (
 
 // Section 18 checks 1, 15 and 19; the map of section 2.1.
 func TestMap(t *testing.T) {
-	g := newGuest(t, nil)
+	g := newGuest(t, func(p *Params) { p.RAMMiB = 256 })
 	for _, c := range []struct {
 		name      string
 		base, len uint64
@@ -263,7 +263,7 @@ func TestRefusals(t *testing.T) {
 		{"slot 7", func(p *Params) { p.Slots = []string{7: "PA-8T"} }, []string{"slot 7", "0 to 6"}},
 		{"no memory", func(p *Params) {
 			p.AllocRAM = func(int) ([]byte, error) { return nil, fmt.Errorf("out of memory") }
-		}, []string{"out of memory", "256 MiB"}},
+		}, []string{"out of memory", "32 MiB"}},
 	} {
 		p := params()
 		c.change(&p)
@@ -282,7 +282,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestRemote(t *testing.T) {
-	g := newGuest(t, nil)
+	g := newGuest(t, func(p *Params) { p.RAMMiB = 256 })
 	g.SetEntry(0x80008000)
 	for off, want := range map[uint64]uint32{
 		0x00: 0x1E94B3DF, 0x14: 0x100, 0x18: 4, 0x1C: 0x80, 0x20: 0, 0x24: 0x2142, 0x28: 0x80008000, 0x2C: 0x19, 0x44: 0xBE000000,

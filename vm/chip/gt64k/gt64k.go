@@ -243,7 +243,7 @@ func (c *Controller) runDMA(n int) {
 	if ch.Control&DMAEnable == 0 {
 		return
 	}
-	seen := map[uint32]bool{}
+	var seen map[uint32]bool // records of this list, from the second on
 	for {
 		c.transfer(n, ch)
 		if ch.Control&DMANonChained != 0 || ch.Next == 0 {
@@ -252,6 +252,9 @@ func (c *Controller) runDMA(n int) {
 		if seen[ch.Next] || len(seen) == maxRecords {
 			c.logf("DMA %d: endless record list cut at %#x", n, ch.Next)
 			break
+		}
+		if seen == nil {
+			seen = map[uint32]bool{}
 		}
 		seen[ch.Next] = true
 		c.fetch(ch)
