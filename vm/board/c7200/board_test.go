@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"dynemu/vm/chip/ds1620"
 	"dynemu/vm/chip/nvram"
 	"dynemu/vm/event"
@@ -53,18 +55,24 @@ type guest struct {
 
 var testMAC = [6]byte{0xCA, 0x00, 0x6F, 0xDB, 0x00, 0x00}
 
-func params() Params {
+func params(t *testing.T) Params {
 	return Params{
 		RAMMiB: 32, NVRAMKiB: 128, ConfReg: 0x2102, MAC: testMAC,
-		AllocRAM: func(n int) ([]byte, error) { return make([]byte, n), nil },
-		Now:      func() time.Time { return time.Date(2026, 11, 24, 12, 59, 7, 0, time.UTC) },
+		AllocRAM: func(n int) ([]byte, error) {
+			b, err := unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
+			if err == nil {
+				t.Cleanup(func() { _ = unix.Munmap(b) })
+			}
+			return b, err
+		},
+		Now: func() time.Time { return time.Date(2026, 11, 24, 12, 59, 7, 0, time.UTC) },
 	}
 }
 
 func newGuest(t *testing.T, change func(*Params)) *guest {
 	t.Helper()
 	g := &guest{t: t, console: &line{}, aux: &line{}}
-	p := params()
+	p := params(t)
 	p.Console, p.AUX = g.console, g.aux
 	p.SaveNVRAM = func(c []byte) { g.saves = append(g.saves, bytes.Clone(c)) }
 	p.Log = func(module, text string) { g.logged = append(g.logged, module+": "+text) }
@@ -211,7 +219,7 @@ func TestRAMSizes(t *testing.T) {
 		{npe: "npe-200", ramMiB: -1, wantErr: "1 to 256"},
 	} {
 		var lines []string
-		p := params()
+		p := params(t)
 		p.NPE, p.RAMMiB = c.npe, c.ramMiB
 		p.Log = func(_, text string) { lines = append(lines, text) }
 		var attention atomic.Uint32
@@ -265,7 +273,7 @@ func TestRefusals(t *testing.T) {
 			p.AllocRAM = func(int) ([]byte, error) { return nil, fmt.Errorf("out of memory") }
 		}, []string{"out of memory", "32 MiB"}},
 	} {
-		p := params()
+		p := params(t)
 		c.change(&p)
 		var attention atomic.Uint32
 		_, err := New(p, event.New(&attention), &attention)
