@@ -88,7 +88,7 @@ func (opt Options) adopt(base string) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{
-		opt: opt, spec: *hello.Spec, state: hello.State, conn: conn,
+		opt: opt, spec: opt.recall(base, p, *hello.Spec), state: hello.State, conn: conn,
 		pending: map[uint64]chan *Received{},
 		ended:   make(chan struct{}), done: make(chan struct{}), events: make(chan Event, 64),
 	}
@@ -104,6 +104,28 @@ func (opt Options) adopt(base string) (*Node, error) {
 	go n.run(conn)
 	go n.waitAdopted()
 	return n, nil
+}
+
+// recall returns the description that lies beside the socket, with the wires that
+// the node says it has now: a node that was taken over by its guest cannot make
+// a daemon believe another description. Without such a file, which an earlier
+// daemon's crash can have prevented, the node's word has to do.
+func (opt Options) recall(base string, p *process, claimed Spec) Spec {
+	var r record
+	b, err := os.ReadFile(filepath.Join(opt.dir(), base+".json"))
+	if err != nil || json.Unmarshal(b, &r) != nil || r.PID != p.pid || r.Start != p.start {
+		return claimed
+	}
+	wires := map[string]string{}
+	for _, port := range claimed.Ports {
+		wires[port.Name] = port.Wire
+	}
+	for i := range r.Spec.Ports {
+		if w, ok := wires[r.Spec.Ports[i].Name]; ok {
+			r.Spec.Ports[i].Wire = w
+		}
+	}
+	return r.Spec
 }
 
 // bury reports a dead node and removes its files.

@@ -34,6 +34,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"dynemu/emud/node"
 	"dynemu/emud/node/store"
 	"dynemu/vm"
@@ -131,7 +133,15 @@ func run(opt Options) error {
 	if err != nil {
 		return fmt.Errorf("standard input is not the node's listening socket (dynemud starts this program): %w", err)
 	}
-	os.Stdin.Close()
+	// The number 0 stays taken, so that no descriptor from outside gets it.
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return err
+	}
+	if err := unix.Dup3(int(null.Fd()), 0, 0); err != nil {
+		return fmt.Errorf("replace standard input: %w", err)
+	}
+	null.Close()
 	listener, ok := l.(*net.UnixListener)
 	if !ok {
 		return fmt.Errorf("standard input listens on %s, not on a unix socket", l.Addr().Network())

@@ -1,0 +1,59 @@
+package runner
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"dynemu/vm"
+)
+
+func TestLogLine(t *testing.T) {
+	var b bytes.Buffer
+	l := &logger{w: &b}
+	l.line("VM", "two\nlines \x1b[31mred\x7f\r\n")
+	if !regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z VM: two lines  \[31mred $`).MatchString(strings.TrimSuffix(b.String(), "\n")) {
+		t.Errorf("line: %q", b.String())
+	}
+}
+
+func TestRates(t *testing.T) {
+	var m rateMeter
+	for _, c := range []struct {
+		uptime, asleep time.Duration
+		instructions   uint64
+		rate, idle     float64
+	}{
+		{0, 0, 0, 0, 0},
+		{time.Second, 500 * time.Millisecond, 1000, 1000, 0.5},
+		{1100 * time.Millisecond, 500 * time.Millisecond, 9000, 1000, 0.5}, // too soon: as before
+		{3 * time.Second, 500 * time.Millisecond, 21000, 10000, 0},
+		{4 * time.Second, 1600 * time.Millisecond, 21000, 0, 1}, // counters read at different moments
+	} {
+		rate, idle := m.update(vm.Stats{Uptime: c.uptime, Asleep: c.asleep, Instructions: c.instructions})
+		if rate != c.rate || idle != c.idle {
+			t.Errorf("after %v: %v instructions/s, idle %v; want %v, %v", c.uptime, rate, idle, c.rate, c.idle)
+		}
+	}
+}
+
+func TestOpenWireRefuses(t *testing.T) {
+	if w, err := openWire("tap", nil); w != nil || err == nil {
+		t.Errorf("no descriptor: %v, %v", w, err)
+	}
+}
+
+// Every name in the list is a system call of this machine: LoadFilter would
+// refuse an unknown one only when a node starts.
+func TestAllowedCallsStartNothing(t *testing.T) {
+	for _, name := range []string{"open", "openat", "openat2", "socket", "socketpair", "connect", "bind", "execve", "execveat",
+		"fork", "vfork", "clone", "clone3", "ptrace", "process_vm_writev", "ioctl", "mprotect", "mount", "setuid", "kill", "tgkill", "io_uring_setup", "bpf"} {
+		for _, a := range allowed {
+			if a == name {
+				t.Errorf("%s is allowed without conditions", name)
+			}
+		}
+	}
+}
