@@ -302,6 +302,7 @@ func (m *Machine) do(fn func()) bool {
 func (m *Machine) Suspend() {
 	m.do(func() {
 		if m.State() == Running {
+			m.board.Flush() // the timer that would do it stands still
 			m.suspended = true
 			m.loop.Pause()
 			m.state.Store(int32(Suspended))
