@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"sync"
 )
 
 // Adopt connects to every node that runs, as an earlier daemon left them. Nodes
@@ -32,17 +33,34 @@ func Adopt(opt Options) ([]*Node, error) {
 			os.Remove(filepath.Join(opt.dir(), e.Name()))
 		}
 	}
-	var nodes []*Node
-	var errs []error
-	for base := range bases {
-		n, err := opt.adopt(base)
-		switch {
-		case err != nil:
-			errs = append(errs, fmt.Errorf("node %s: %w", base, err))
-		case n != nil:
-			nodes = append(nodes, n)
+	var (
+		nodes []*Node
+		errs  []error
+		mu    sync.Mutex
+		wg    sync.WaitGroup
+	)
+	if dead := opt.Dead; dead != nil {
+		opt.Dead = func(s Spec) {
+			mu.Lock()
+			defer mu.Unlock()
+			dead(s)
 		}
 	}
+	// All at once, so that one that does not answer holds up no other.
+	for base := range bases {
+		wg.Go(func() {
+			n, err := opt.adopt(base)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err != nil:
+				errs = append(errs, fmt.Errorf("node %s: %w", base, err))
+			case n != nil:
+				nodes = append(nodes, n)
+			}
+		})
+	}
+	wg.Wait()
 	sort.Slice(nodes, func(i, j int) bool {
 		a, b := nodes[i].spec, nodes[j].spec
 		return a.Lab < b.Lab || a.Lab == b.Lab && a.Device < b.Device
@@ -53,7 +71,7 @@ func Adopt(opt Options) ([]*Node, error) {
 // adopt connects to the node whose files are base.sock and base.json. It returns
 // nil when that node is dead.
 func (opt Options) adopt(base string) (*Node, error) {
-	conn, hello, err := opt.connect(base)
+	conn, hello, err := opt.connect(base, helloTimeout)
 	var version *VersionError
 	switch {
 	case errors.As(err, &version):
@@ -78,7 +96,7 @@ func (opt Options) adopt(base string) (*Node, error) {
 	}
 	// The process with that number when it was opened is the one that said hello
 	// if that one still answers.
-	if _, err := conn.hello(); err != nil {
+	if _, err := conn.hello(helloTimeout); err != nil {
 		conn.Close()
 		p.fd.Close()
 		if !errors.As(err, &version) {

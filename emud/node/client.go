@@ -150,7 +150,7 @@ func (n *Node) run(conn *Conn) {
 				return
 			case <-time.After(100 * time.Millisecond):
 			}
-			c, hello, err := n.opt.connect(baseName(n.spec.Lab, n.spec.Device))
+			c, hello, err := n.opt.connect(baseName(n.spec.Lab, n.spec.Device), helloTimeout)
 			if err != nil {
 				continue
 			}

@@ -392,6 +392,20 @@ func typeKeys(t *testing.T, n *node.Node, keys string) {
 	must(t, err)
 }
 
+func TestStopKillsANodeThatDoesNotAnswer(t *testing.T) {
+	b := setup(t)
+	n := b.start()
+	pid := n.PID()
+	must(t, unix.Kill(pid, unix.SIGSTOP))
+	err := n.Stop(ctx(t, 200*time.Millisecond))
+	if err == nil || !strings.Contains(err.Error(), "was killed") || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Stop: %v", err)
+	}
+	if alive(pid) || n.State() != node.Stopped {
+		t.Errorf("the process is alive: %v; state %s", alive(pid), n.State())
+	}
+}
+
 func TestGuestPowersOff(t *testing.T) {
 	b := setup(t)
 	n := b.start()

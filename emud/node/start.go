@@ -76,6 +76,9 @@ type record struct {
 // router to run.
 const startTimeout = 30 * time.Second
 
+// helloTimeout bounds the wait for a running node to say hello.
+const helloTimeout = 5 * time.Second
+
 // Start starts a node for spec and returns when its router runs. The caller
 // keeps the files and closes its copies. When the router cannot run (say, for
 // its image), the node ends and the error is what the node said.
@@ -92,7 +95,7 @@ func Start(opt Options, spec Spec, f Files) (*Node, error) {
 	if err := os.MkdirAll(opt.dir(), 0o700); err != nil {
 		return nil, err
 	}
-	if c, hello, err := opt.connect(baseName(spec.Lab, spec.Device)); err == nil {
+	if c, hello, err := opt.connect(baseName(spec.Lab, spec.Device), helloTimeout); err == nil {
 		c.Close()
 		return nil, fmt.Errorf("%s of lab %s runs already, as process %d", spec.Device, spec.Lab, hello.PID)
 	} else if !isDead(err) {
@@ -134,7 +137,7 @@ func (n *Node) start(listener *os.File, f Files) error {
 		}
 		return err
 	}
-	conn, hello, err := n.opt.connect(baseName(n.spec.Lab, n.spec.Device))
+	conn, hello, err := n.opt.connect(baseName(n.spec.Lab, n.spec.Device), startTimeout)
 	if err != nil {
 		if cmd != nil {
 			if exit := reap(cmd); exit != "" {
@@ -284,10 +287,10 @@ func (opt Options) remember(spec Spec, p *process) error {
 
 // connect connects to the node of a device and exchanges hellos. The PID in the
 // hello is the one that the kernel attests.
-func (opt Options) connect(base string) (*Conn, Hello, error) {
+func (opt Options) connect(base string, timeout time.Duration) (*Conn, Hello, error) {
 	var c net.Conn
 	err := opt.withDir(func(dir string) (err error) {
-		d := net.Dialer{Timeout: startTimeout, Control: func(_, _ string, raw syscall.RawConn) error {
+		d := net.Dialer{Timeout: timeout, Control: func(_, _ string, raw syscall.RawConn) error {
 			var err error
 			ctlErr := raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PASSCRED, 1) })
 			return errors.Join(ctlErr, err)
@@ -299,7 +302,7 @@ func (opt Options) connect(base string) (*Conn, Hello, error) {
 		return nil, Hello{}, err
 	}
 	conn := NewConn(c.(*net.UnixConn))
-	hello, err := conn.hello()
+	hello, err := conn.hello(timeout)
 	if err != nil {
 		conn.Close()
 		return nil, Hello{}, err
@@ -308,12 +311,12 @@ func (opt Options) connect(base string) (*Conn, Hello, error) {
 }
 
 // hello asks who is at the other end.
-func (c *Conn) hello() (Hello, error) {
+func (c *Conn) hello(timeout time.Duration) (Hello, error) {
 	var h Hello
 	if err := c.Send(Message{Op: OpHello}); err != nil {
 		return h, err
 	}
-	if err := c.SetReadDeadline(time.Now().Add(startTimeout)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(timeout)); err != nil {
 		return h, err
 	}
 	for {

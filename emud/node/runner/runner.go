@@ -76,9 +76,6 @@ const (
 	startTimeout = 30 * time.Second
 	// quiet is how long a console must have printed nothing.
 	quiet = time.Second
-	// memoryLimit is the soft limit in bytes of the Go heap; guest memory is
-	// not in it.
-	memoryLimit = 40 << 20
 )
 
 // runner is a node.
@@ -127,8 +124,7 @@ func run(opt Options) error {
 	}
 	// The CPU keeps one processor busy; the other carries frames and keys.
 	runtime.GOMAXPROCS(2)
-	debug.SetGCPercent(50)
-	debug.SetMemoryLimit(memoryLimit)
+	debug.SetGCPercent(50) // guest memory is not on the heap
 	l, err := net.FileListener(os.Stdin)
 	if err != nil {
 		return fmt.Errorf("standard input is not the node's listening socket (dynemud starts this program): %w", err)
