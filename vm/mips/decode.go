@@ -225,6 +225,27 @@ func (c *CPU) codeWritten(pa uint64) {
 	}
 }
 
+// overCode tells whether a store of size bytes at pa, in a marked page, changes
+// what was decoded. Data that shares a page with code would otherwise have the
+// whole page decoded again at each store. A word counts with its neighbours,
+// since decoding looks at the words before and after a branch.
+func (c *CPU) overCode(pa uint64, size int) bool {
+	pp := c.code.phys[pa&^uint64(mem.PageSize-1)]
+	if pp == nil || !pp.marked {
+		return true // the mark is not the decoder's
+	}
+	i := int(pa & (mem.PageSize - 1) >> 2)
+	from, to := max(i-1, 0), min((int(pa&(mem.PageSize-1))+size-1)>>2+1, pageRecords-1)
+	for _, p := range pp.pages {
+		for j := from; j <= to; j++ {
+			if p.rec[j].op != opDecode {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // codePageAt returns the decoded page for a translation of va.
 func (c *CPU) codePageAt(va uint64, t translation) *codePage {
 	key := pageKey{pa: t.pa &^ (mem.PageSize - 1), va: uint32(va) & 0x0ffff000, narrow: c.narrow, cached: t.cached}

@@ -417,7 +417,7 @@ func (c *CPU) writeAt(s *coldSlot, va uint64, size int, v uint64) {
 		r.Dev.Write(off, size, v&(^uint64(0)>>(64-8*size)))
 	case !r.ReadOnly:
 		storeRAM(r.RAM[off:], size, v)
-		if r.IsCode(off) {
+		if r.IsCode(off) && c.overCode(s.pa+at, size) {
 			c.cfg.Map.Written(r, off, uint64(size))
 		}
 	}

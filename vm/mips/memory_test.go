@@ -288,6 +288,33 @@ func TestSelfModifyingCode(t *testing.T) {
 	}
 }
 
+// TestDataBesideCode: stores into a page that holds code elsewhere leave the
+// decoded words alone; stores to their neighbours do not.
+func TestDataBesideCode(t *testing.T) {
+	m := newMachine(t)
+	s := m.State()
+	s.GPR[4] = codeAt
+	decoded := func() bool {
+		p := m.CPU.code.phys[codeAt&0x1fffffff]
+		return p.marked && p.pages[0].rec[0].op != opDecode
+	}
+	m.code(itype(oSB, 4, 5, 0x400), itype(oSD, 4, 5, 0x408), nop, nop)
+	m.step(2)
+	if !decoded() {
+		t.Error("a store to data dropped the code")
+	}
+	m.code(itype(oSB, 4, 5, 11), nop, nop, nop) // the word behind the next one
+	m.step(1)
+	if !decoded() {
+		t.Error("a store to a word that was not decoded dropped the code")
+	}
+	m.code(nop, itype(oSB, 4, 5, 11), nop, nop)
+	m.step(2)
+	if decoded() {
+		t.Error("a store beside a decoded word did not drop the code")
+	}
+}
+
 // TestExecuteFromDevice runs a word that a device delivers.
 func TestExecuteFromDevice(t *testing.T) {
 	m := newMachine(t)
