@@ -33,6 +33,7 @@ console has been quiet for --linger.`,
 			if err != nil {
 				return err
 			}
+			defer c.Close()
 			if term.IsTerminal(int(a.In.Fd())) {
 				return a.attach(d, c)
 			}

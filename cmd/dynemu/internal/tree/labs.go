@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"dynemu/emud/lab"
@@ -41,12 +43,14 @@ func (t Tree) Up(file string, wait time.Duration, warn func(format string, args 
 		return "", err
 	}
 	// The configurations go first, so that routers that start at once find them.
-	existed := t.exists(name)
+	was, rerr := os.ReadFile(t.Path("labs", name+".net"))
+	existed := rerr == nil
+	before := t.resultStamp(name)
+	fresh := t.missing(name, configs)
 	copied := t.copyAll(name, configs)
 	if err := t.putLab(name, text); err != nil {
-		if !existed { // leave nothing of a lab that was not taken
-			os.RemoveAll(t.Path("labs", name, "files"))
-			os.Remove(t.Path("labs", name))
+		if !existed {
+			t.discard(name, fresh)
 		}
 		return "", err
 	}
@@ -58,6 +62,9 @@ func (t Tree) Up(file string, wait time.Duration, warn func(format string, args 
 	}
 	if t.eventually(wait, func() bool { return t.settled(name) }) != nil {
 		return "", fmt.Errorf("lab %s is still being applied after %s; labs/%s/result will say what became of it", name, wait, name)
+	}
+	if existed && bytes.Equal(was, text) && t.resultStamp(name) == before {
+		return "nothing changed\n", nil // the result is still that of the time before
 	}
 	result, err := os.ReadFile(t.Path("labs", name, "result"))
 	return string(result), err
@@ -109,6 +116,30 @@ func (t Tree) copyAll(name string, configs []config) error {
 		}
 	}
 	return nil
+}
+
+// missing returns those configurations that the lab's folder does not have.
+func (t Tree) missing(name string, configs []config) []config {
+	var out []config
+	for _, c := range configs {
+		if _, err := os.Lstat(t.Path("labs", name, "files", c.to)); err != nil {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// discard takes away what was made for a lab that was then refused, but
+// nothing that was there before. What cannot go stays.
+func (t Tree) discard(name string, configs []config) {
+	for _, c := range configs {
+		for p := c.to; p != "."; p = path.Dir(p) {
+			if os.Remove(t.Path("labs", name, "files", p)) != nil {
+				break
+			}
+		}
+	}
+	os.Remove(t.Path("labs", name))
 }
 
 // putLab writes the lab file beside its name and renames it, so that a refusal
@@ -247,11 +278,14 @@ func (t Tree) Namespace(d Device) (string, error) {
 	return "", fmt.Errorf("%s has no network namespace", d.ID())
 }
 
-// OpenConsole opens a device's console for reading and writing.
+// OpenConsole opens a device's console for reading and writing. It is left in
+// blocking mode, so that closing it does not wait for a read that waits for
+// output.
 func (t Tree) OpenConsole(d Device) (io.ReadWriteCloser, error) {
-	f, err := os.OpenFile(filepath.Join(t.Dir(d), "console"), os.O_RDWR, 0)
+	file := filepath.Join(t.Dir(d), "console")
+	fd, err := syscall.Open(file, syscall.O_RDWR|syscall.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, t.explain(err)
+		return nil, t.explain(&fs.PathError{Op: "open", Path: file, Err: err})
 	}
-	return f, nil
+	return os.NewFile(uintptr(fd), file), nil
 }
