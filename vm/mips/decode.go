@@ -339,6 +339,40 @@ func (c *CPU) decode(p *codePage, i int, va uint64, w uint32, after bool) record
 	return c.decodeWord(p, i, w, after)
 }
 
+// How the plain SPECIAL instructions use their fields.
+const (
+	operandsThree  = iota + 1 // rd, rs, rt
+	operandsShift             // rd, rt, rs
+	operandsMulDiv            // rs, rt
+	operandsFromHL            // rd
+	operandsToHL              // rs
+)
+
+// specialDecode is the table of plain SPECIAL instructions, by function. wide
+// marks operations on 64 bits.
+var specialDecode = [64]struct {
+	op   uint8
+	wide bool
+	kind uint8
+}{
+	0x04: {opSLLV, false, operandsShift}, 0x06: {opSRLV, false, operandsShift}, 0x07: {opSRAV, false, operandsShift},
+	0x0a: {opMOVZ, false, operandsThree}, 0x0b: {opMOVN, false, operandsThree},
+	0x10: {opMFHI, false, operandsFromHL}, 0x11: {opMTHI, false, operandsToHL},
+	0x12: {opMFLO, false, operandsFromHL}, 0x13: {opMTLO, false, operandsToHL},
+	0x14: {opDSLLV, true, operandsShift}, 0x16: {opDSRLV, true, operandsShift}, 0x17: {opDSRAV, true, operandsShift},
+	0x18: {opMULT, false, operandsMulDiv}, 0x19: {opMULTU, false, operandsMulDiv},
+	0x1a: {opDIV, false, operandsMulDiv}, 0x1b: {opDIVU, false, operandsMulDiv},
+	0x1c: {opDMULT, true, operandsMulDiv}, 0x1d: {opDMULTU, true, operandsMulDiv},
+	0x1e: {opDDIV, true, operandsMulDiv}, 0x1f: {opDDIVU, true, operandsMulDiv},
+	0x20: {opADD, false, operandsThree}, 0x21: {opADDU, false, operandsThree},
+	0x22: {opSUB, false, operandsThree}, 0x23: {opSUBU, false, operandsThree},
+	0x24: {opAND, false, operandsThree}, 0x25: {opOR, false, operandsThree},
+	0x26: {opXOR, false, operandsThree}, 0x27: {opNOR, false, operandsThree},
+	0x2a: {opSLT, false, operandsThree}, 0x2b: {opSLTU, false, operandsThree},
+	0x2c: {opDADD, true, operandsThree}, 0x2d: {opDADDU, true, operandsThree},
+	0x2e: {opDSUB, true, operandsThree}, 0x2f: {opDSUBU, true, operandsThree},
+}
+
 // decodeWord is decode without the check for the idle PC.
 func (c *CPU) decodeWord(p *codePage, i int, w uint32, after bool) record {
 	rs, rt, rd, sa := uint8(w>>21&31), uint8(w>>16&31), uint8(w>>11&31), uint8(w>>6&31)
@@ -378,7 +412,7 @@ func (c *CPU) decodeWord(p *codePage, i int, w uint32, after bool) record {
 			if rs != 0 {
 				return reserved
 			}
-			return alu(map[uint32]uint8{0: opSLL, 2: opSRL, 3: opSRA}[fn], rt, 0, rd, int32(sa))
+			return alu([...]uint8{0: opSLL, 2: opSRL, 3: opSRA}[fn], rt, 0, rd, int32(sa))
 		case 0x38, 0x3a, 0x3b, 0x3c, 0x3e, 0x3f: // DSLL DSRL DSRA, +32
 			if rs != 0 {
 				return reserved
@@ -387,7 +421,7 @@ func (c *CPU) decodeWord(p *codePage, i int, w uint32, after bool) record {
 			if fn >= 0x3c {
 				n += 32
 			}
-			return wide(alu(map[uint32]uint8{0: opDSLL, 2: opDSRL, 3: opDSRA}[fn&3], rt, 0, rd, n))
+			return wide(alu([...]uint8{0: opDSLL, 2: opDSRL, 3: opDSRA}[fn&3], rt, 0, rd, n))
 		case 0x01: // MOVF MOVT
 			if w>>17&1 != 0 || sa != 0 {
 				return reserved
@@ -402,43 +436,12 @@ func (c *CPU) decodeWord(p *codePage, i int, w uint32, after bool) record {
 		case 0x30, 0x31, 0x32, 0x33, 0x34, 0x36:
 			return whole(opTrap)
 		}
-		type form struct {
-			op   uint8
-			wide bool
-			kind uint8
-		}
-		const (
-			three   = iota + 1 // rd, rs, rt
-			shift              // rd, rt, rs
-			mulDiv             // rs, rt
-			fromHL             // rd
-			toHL               // rs
-			unknown = 0
-		)
-		forms := [64]form{
-			0x04: {opSLLV, false, shift}, 0x06: {opSRLV, false, shift}, 0x07: {opSRAV, false, shift},
-			0x0a: {opMOVZ, false, three}, 0x0b: {opMOVN, false, three},
-			0x10: {opMFHI, false, fromHL}, 0x11: {opMTHI, false, toHL},
-			0x12: {opMFLO, false, fromHL}, 0x13: {opMTLO, false, toHL},
-			0x14: {opDSLLV, true, shift}, 0x16: {opDSRLV, true, shift}, 0x17: {opDSRAV, true, shift},
-			0x18: {opMULT, false, mulDiv}, 0x19: {opMULTU, false, mulDiv},
-			0x1a: {opDIV, false, mulDiv}, 0x1b: {opDIVU, false, mulDiv},
-			0x1c: {opDMULT, true, mulDiv}, 0x1d: {opDMULTU, true, mulDiv},
-			0x1e: {opDDIV, true, mulDiv}, 0x1f: {opDDIVU, true, mulDiv},
-			0x20: {opADD, false, three}, 0x21: {opADDU, false, three},
-			0x22: {opSUB, false, three}, 0x23: {opSUBU, false, three},
-			0x24: {opAND, false, three}, 0x25: {opOR, false, three},
-			0x26: {opXOR, false, three}, 0x27: {opNOR, false, three},
-			0x2a: {opSLT, false, three}, 0x2b: {opSLTU, false, three},
-			0x2c: {opDADD, true, three}, 0x2d: {opDADDU, true, three},
-			0x2e: {opDSUB, true, three}, 0x2f: {opDSUBU, true, three},
-		}
-		f := forms[fn]
+		f := specialDecode[fn]
 		if f.wide && p.narrow {
 			return reserved
 		}
 		switch f.kind {
-		case three:
+		case operandsThree:
 			if sa != 0 {
 				return reserved
 			}
@@ -456,22 +459,22 @@ func (c *CPU) decodeWord(p *codePage, i int, w uint32, after bool) record {
 				return alu(opMove, rt, 0, rd, 0)
 			}
 			return alu(f.op, rs, rt, rd, 0)
-		case shift:
+		case operandsShift:
 			if sa != 0 {
 				return reserved
 			}
 			return alu(f.op, rs, rt, rd, 0)
-		case mulDiv:
+		case operandsMulDiv:
 			if rd != 0 || sa != 0 {
 				return reserved
 			}
 			return record{f.op, rs, rt, 0, 0}
-		case fromHL:
+		case operandsFromHL:
 			if rs != 0 || rt != 0 || sa != 0 {
 				return reserved
 			}
 			return alu(f.op, 0, 0, rd, 0)
-		case toHL:
+		case operandsToHL:
 			if rt != 0 || rd != 0 || sa != 0 {
 				return reserved
 			}
@@ -539,7 +542,7 @@ func (c *CPU) decodeWord(p *codePage, i int, w uint32, after bool) record {
 			if rd != 0 || sa != 0 {
 				return reserved
 			}
-			return record{map[uint32]uint8{0: opMADD, 1: opMADDU, 4: opMSUB, 5: opMSUBU}[w&7], rs, rt, 0, 0}
+			return record{[...]uint8{0: opMADD, 1: opMADDU, 4: opMSUB, 5: opMSUBU}[w&7], rs, rt, 0, 0}
 		case 0x02:
 			if sa != 0 {
 				return reserved
@@ -549,7 +552,7 @@ func (c *CPU) decodeWord(p *codePage, i int, w uint32, after bool) record {
 			if sa != 0 {
 				return reserved
 			}
-			op := map[uint32]uint8{0: opCLZ, 1: opCLO, 4: opDCLZ, 5: opDCLO}[w&7]
+			op := [...]uint8{0: opCLZ, 1: opCLO, 4: opDCLZ, 5: opDCLO}[w&7]
 			return wideIf(w&4 != 0, wide, alu(op, rs, 0, rd, 0))
 		}
 		return reserved

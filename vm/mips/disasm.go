@@ -19,12 +19,12 @@ func RegName(i int) string { return regNames[i&31] }
 // A form is a mnemonic and the operands that follow it, one letter each:
 //
 //	s t d   general registers in the fields rs, rt, rd
-//	i u     immediate, signed and unsigned        a A  shift amount, plus 32
+//	i u     immediate, signed and unsigned        a      shift amount
 //	b       branch target    j  jump target       m    offset(base)    x index(base)
 //	S T D R floating-point registers fs, ft, fd, fr
 //	c       CP0 register     f  FPU control register
 //	n       condition code (compare)   N  condition code (branch, move)
-//	k       cache operation or hint in rt   C 20-bit code   e 10-bit code
+//	k h     cache operation or hint, in rt and rd   C 20-bit code   e 10-bit code
 type form struct{ name, args string }
 
 var majorForms = [64]form{
@@ -52,7 +52,7 @@ var specialForms = [64]form{
 	36: {"and", "dst"}, 37: {"or", "dst"}, 38: {"xor", "dst"}, 39: {"nor", "dst"},
 	42: {"slt", "dst"}, 43: {"sltu", "dst"}, 44: {"dadd", "dst"}, 45: {"daddu", "dst"}, 46: {"dsub", "dst"}, 47: {"dsubu", "dst"},
 	48: {"tge", "ste"}, 49: {"tgeu", "ste"}, 50: {"tlt", "ste"}, 51: {"tltu", "ste"}, 52: {"teq", "ste"}, 54: {"tne", "ste"},
-	56: {"dsll", "dta"}, 58: {"dsrl", "dta"}, 59: {"dsra", "dta"}, 60: {"dsll", "dtA"}, 62: {"dsrl", "dtA"}, 63: {"dsra", "dtA"},
+	56: {"dsll", "dta"}, 58: {"dsrl", "dta"}, 59: {"dsra", "dta"}, 60: {"dsll32", "dta"}, 62: {"dsrl32", "dta"}, 63: {"dsra32", "dta"},
 }
 
 var special2Forms = [64]form{
@@ -67,7 +67,7 @@ var regimmForms = [32]form{
 }
 
 var cop1xForms = [64]form{
-	0: {"lwxc1", "Dx"}, 1: {"ldxc1", "Dx"}, 8: {"swxc1", "Sx"}, 9: {"sdxc1", "Sx"}, 15: {"prefx", "dx"},
+	0: {"lwxc1", "Dx"}, 1: {"ldxc1", "Dx"}, 8: {"swxc1", "Sx"}, 9: {"sdxc1", "Sx"}, 15: {"prefx", "hx"},
 	32: {"madd.s", "DRST"}, 33: {"madd.d", "DRST"}, 40: {"msub.s", "DRST"}, 41: {"msub.d", "DRST"},
 	48: {"nmadd.s", "DRST"}, 49: {"nmadd.d", "DRST"}, 56: {"nmsub.s", "DRST"}, 57: {"nmsub.d", "DRST"},
 }
@@ -175,8 +175,6 @@ func Disassemble(pc uint64, w uint32) string {
 			add("0x%x", w&0xffff)
 		case 'a':
 			add("%d", sa)
-		case 'A':
-			add("%d", sa+32)
 		case 'b':
 			add("0x%x", pc+4+uint64(int64(int16(w)))<<2)
 		case 'j':
@@ -208,6 +206,8 @@ func Disassemble(pc uint64, w uint32) string {
 			}
 		case 'k':
 			add("0x%x", rt)
+		case 'h':
+			add("0x%x", rd)
 		case 'C':
 			if code := w >> 6 & 0xfffff; code != 0 {
 				add("0x%x", code)

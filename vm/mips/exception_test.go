@@ -2,6 +2,7 @@ package mips
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -382,6 +383,53 @@ func TestInterruptBecomesDeliverable(t *testing.T) {
 			m.wantExceptionAt(excInt, codeAt+4+uint64(off*4))
 		}
 	})
+}
+
+// TestInterruptStorm raises a line at random moments; the handler reads the
+// device, which lowers it. Every assertion is served once, the interrupted
+// program computes what it would have computed alone, and an interrupt is never
+// taken between a branch and its slot.
+func TestInterruptStorm(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	m := newMachine(t)
+	raised, up := 0, false
+	m.dev.hook = func(busAccess) {
+		m.dev.log = nil
+		up = false
+		m.SetIRQ(2, false)
+	}
+	m.poke(general,
+		mfc0(27, 14), itype(oLW, 16, 26, 0),
+		itype(oADDIU, 17, 17, 1), // served
+		eret)
+	s := m.State()
+	s.GPR[16] = devAt
+	// A loop in which each iteration adds 3 to $2 and 1 to $3, in slots too.
+	m.poke(codeAt+0x1000, rtype(8, 31, 0, 0, 0), itype(oADDIU, 2, 2, 1))
+	m.code(
+		itype(oADDIU, 3, 3, 1),
+		jtype(oJAL, codeAt+0x1000), itype(oADDIU, 2, 2, 1),
+		itype(oBEQ, 0, 0, -4), itype(oADDIU, 2, 2, 1))
+	m.status(StatusIE | StatusIM)
+	for range 20000 {
+		if !up && r.IntN(2) == 0 {
+			up = true
+			raised++
+			m.SetIRQ(2, true)
+		}
+		if e := m.Run(1 + r.IntN(40)); e != ExitBudget {
+			t.Fatal(e)
+		}
+	}
+	for s.CP0.Status&StatusEXL != 0 || up || s.PC != codeAt {
+		m.step(1)
+	}
+	if got := int(m.reg(17)); got != raised {
+		t.Errorf("%d interrupts served, %d raised", got, raised)
+	}
+	if m.reg(2) != 3*m.reg(3) {
+		t.Errorf("the program counted %d in %d turns", m.reg(2), m.reg(3))
+	}
 }
 
 // TestStop: a device handler stops the processor after its instruction.

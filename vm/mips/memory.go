@@ -170,7 +170,7 @@ func (c *CPU) flushEntry(i int, e TLBEntry) {
 		if x == nil {
 			continue
 		}
-		if pages > 64 {
+		if pages > 64 || pages&(pages-1) != 0 { // many, or not contiguous
 			for j := range x.cold {
 				if int(x.cold[j].entry) == i {
 					x.drop(j)

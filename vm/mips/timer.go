@@ -15,10 +15,21 @@ import (
 // calls of Run, a read of Count or Cause after that time raises it first, so that
 // the guest never sees Count beyond Compare without IP7.
 //
+// A handler that sets Compare one period further can find that Count has passed
+// even that, when the host did not run the emulator for so long. The processor
+// itself would then wait for Count to wrap, nearly a minute, which no guest
+// expects since it cannot happen to it on its hardware. So a write that
+// acknowledges IP7 and moves Compare forward, to a value that Count has already
+// passed, matches at once: missed ticks are made up for one by one, unless more
+// than ten seconds are missing.
+//
 // With the timer250 quirk IP7 comes every 4 ms instead, as in Dynamips (cpu
 // reference, 5.5).
 
-const tick250 = 4_000_000 // ns
+const (
+	tick250 = 4_000_000 // ns
+	catchUp = 10        // s
+)
 
 type timer struct {
 	c     *CPU
@@ -103,7 +114,14 @@ func (t *timer) writeCount(v uint32) {
 }
 
 func (t *timer) writeCompare(v uint32) {
+	old := t.c.s.CP0.Compare
 	t.c.s.CP0.Compare = v
 	t.program()
+	late := uint32(t.count()) - v
+	if t.c.s.Lines&(1<<15) != 0 && t.c.quirk&QuirkTimer250 == 0 &&
+		int32(v-old) > 0 && int32(late) >= 0 && uint64(late) < catchUp*t.c.cfg.CountHz {
+		t.at = t.c.cfg.Clock.Now()
+		t.c.cfg.Clock.Arm(&t.event, t.at)
+	}
 	t.c.setLine(7, false)
 }

@@ -71,6 +71,39 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// TestMissedTicks: a periodic handler that the host kept from running gets every
+// missed tick; writing the same Compare again only acknowledges.
+func TestMissedTicks(t *testing.T) {
+	m := newMachine(t) // 10 ns a tick
+	ip7 := func() bool { return m.State().Lines&(1<<15) != 0 }
+	compare := uint64(400_000) // 4 ms
+	m.State().GPR[4] = compare
+	m.run(mtc0(4, 11))
+	n := 0
+	for _, now := range []int64{4e6, 8e6, 27e6, 27_100_000, 28e6} {
+		m.now = now
+		for m.loop.RunPending(); ip7(); m.loop.RunPending() {
+			n++
+			compare += 400_000
+			m.State().GPR[4] = compare
+			m.run(mtc0(4, 11))
+			if ip7() {
+				t.Fatal("IP7 stays after a write of Compare")
+			}
+		}
+		if want := int(now / 4e6); n != want {
+			t.Errorf("%d ticks after %d ns, want %d", n, now, want)
+		}
+	}
+	m.now = 32e6
+	m.loop.RunPending()
+	m.run(mfc0(4, 11), mtc0(4, 11))
+	m.now += 1000
+	if m.loop.RunPending(); ip7() {
+		t.Error("IP7 after Compare was written with its own value")
+	}
+}
+
 // TestCompareSeenWithCount: the guest never reads Count beyond Compare without
 // IP7 in Cause, even if the timer event has not run yet.
 func TestCompareSeenWithCount(t *testing.T) {
