@@ -109,6 +109,7 @@ type CPU struct {
 	idleMax   int
 	idleCount int
 
+	engine Engine // nil: the interpreter alone
 	timer  timer
 	jump   [2]record // what a branch out of the page continues with
 	vol    record    // an instruction fetched from a device
@@ -131,6 +132,7 @@ func New(cfg Config) *CPU {
 	c.SetIdlePC(cfg.IdlePC)
 	cfg.Map.OnRemap(c.remapped)
 	cfg.Map.OnCodeWrite(c.codeWritten)
+	cfg.Map.OnWatch(c.watched)
 	c.Reset()
 	return c
 }
@@ -208,6 +210,9 @@ func (c *CPU) SetIdlePC(pc uint64) {
 	c.idlePC = pc
 	c.idleCount = 0
 	c.code.forgetAll()
+	if c.engine != nil {
+		c.engine.CodeChanged()
+	}
 }
 
 // IdlePC returns the address set by SetIdlePC, sign-extended.
@@ -248,8 +253,15 @@ func (c *CPU) Run(budget int) Exit {
 			return ExitAttention
 		}
 		n := min(budget, quantum)
+		if c.engine != nil {
+			n = min(budget, engineQuantum)
+		}
 		c.n0, c.n = n, n
-		c.interpret()
+		if c.engine != nil {
+			c.engine.Execute()
+		} else {
+			c.interpret()
+		}
 		done := c.n0 - c.n
 		c.s.Retired += uint64(done)
 		c.n0, c.n = 0, 0

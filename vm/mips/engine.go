@@ -1,0 +1,209 @@
+package mips
+
+import "dynemu/vm/mem"
+
+// Engine executes instructions in place of the interpreter, on the same State
+// and with the same results: it may leave any instruction to the interpreter,
+// through Core. Its methods are called on the machine's goroutine.
+type Engine interface {
+	// Execute runs until Core.Left is 0 or Core.Pending is true, as the
+	// interpreter does: not ending between a branch and its delay slot.
+	Execute()
+	// EntryChanged, ASIDChanged and TranslationsChanged tell that translations
+	// through a TLB entry, through all entries that are not global, or all of
+	// them, are no longer valid.
+	EntryChanged(i int)
+	ASIDChanged()
+	TranslationsChanged()
+	// MapChanged tells that the physical map is another, CodeChanged that code
+	// must be decoded again.
+	MapChanged()
+	CodeChanged()
+	// CodeWritten tells that somebody wrote to a page marked with MarkCode.
+	CodeWritten(pa uint64)
+	// WritesWatched tells that stores to the physical page pa must from now on
+	// go through Core.Store.
+	WritesWatched(pa uint64)
+}
+
+// engineQuantum is quantum for an engine: some 10 µs.
+const engineQuantum = 20000
+
+// SetEngine has e execute the instructions; nil restores the interpreter. It
+// must be called between two calls of Run.
+func (c *CPU) SetEngine(e Engine) { c.engine = e }
+
+// Core is what an engine sees of its processor.
+type Core struct{ c *CPU }
+
+// Core returns the engine's view of c.
+func (c *CPU) Core() Core { return Core{c} }
+
+// State returns the architectural state; the processor keeps it at one address.
+func (k Core) State() *State { return &k.c.s }
+
+// Map returns the physical address space.
+func (k Core) Map() *mem.Map { return k.c.cfg.Map }
+
+// Quirks returns the leniencies in force.
+func (k Core) Quirks() Quirks { return k.c.quirk }
+
+// Model returns the processor type.
+func (k Core) Model() Model { return k.c.cfg.Model }
+
+// IdlePC returns the address of the guest's idle loop, 0 for none.
+func (k Core) IdlePC() uint64 { return k.c.idlePC }
+
+// Logf writes to the processor's log.
+func (k Core) Logf(format string, args ...any) {
+	if k.c.cfg.Log != nil {
+		k.c.cfg.Log(format, args...)
+	}
+}
+
+// Left returns how many instructions Execute may still run.
+func (k Core) Left() int { return k.c.n }
+
+// SetLeft stores what Left returns.
+func (k Core) SetLeft(n int) { k.c.n = n }
+
+// Pending tells that Execute must return before the next instruction.
+func (k Core) Pending() bool { return k.c.irq || k.c.stop || k.c.idle }
+
+// Interpret runs what is left.
+func (k Core) Interpret() { k.c.interpret() }
+
+// Step runs the instruction at State.PC, together with its delay slot if it is a
+// branch.
+func (k Core) Step() {
+	c := k.c
+	rest := c.n - 1
+	c.n0 -= rest
+	c.n = 1
+	c.interpret()
+	c.n0 += rest
+	c.n += rest
+}
+
+// Mode returns the operating mode, 0 kernel, 1 supervisor, 2 user; whether
+// addresses have 64 bits; whether 64-bit operations are reserved; and whether
+// ERL makes kuseg unmapped.
+func (k Core) Mode() (mode int, wide, narrow, erl bool) {
+	c := k.c
+	return int(c.mode), c.wide, c.narrow, c.s.CP0.Status&StatusERL != 0
+}
+
+// Page is where a virtual page lies.
+type Page struct {
+	PA     uint64 // of the page
+	Cached bool
+	Write  bool // stores are allowed
+	Entry  int  // TLB entry, -1 for an unmapped segment
+	Global bool
+}
+
+// Fetch looks up the page that instruction address pc lies in; it raises
+// nothing.
+func (k Core) Fetch(pc uint64) (Page, bool) { return k.page(pc, accFetch) }
+
+// Data looks up the page of a load; it raises nothing.
+func (k Core) Data(va uint64) (Page, bool) { return k.page(k.c.canonical(va), accLoad) }
+
+func (k Core) page(va uint64, acc access) (Page, bool) {
+	t, f := k.c.translate(va, acc)
+	if f != faultNone {
+		return Page{}, false
+	}
+	return Page{t.pa &^ (mem.PageSize - 1), t.cached, t.write, t.entry, t.global}, true
+}
+
+// Memory returns the region that all of page p lies in, and its offset there;
+// nil when there is no such region.
+func (k Core) Memory(p Page) (*mem.Region, uint64) {
+	r := k.c.cfg.Map.Find(p.PA, p.Cached)
+	if r == nil || !k.c.wholePage(r, p.PA, p.Cached) {
+		return nil, 0
+	}
+	return r, p.PA - r.Base
+}
+
+// MarkCode notes that the engine has decoded code of the page at pa, which lies
+// at off in r.
+func (k Core) MarkCode(r *mem.Region, off, pa uint64) {
+	r.MarkCode(off)
+	for _, x := range k.c.contexts {
+		if x == nil {
+			continue
+		}
+		for i := range x.cold {
+			if x.cold[i].pa == pa {
+				x.hot[i].wtag = noTag
+			}
+		}
+	}
+}
+
+// at sets the position for an access by the engine.
+func (k Core) at(pc uint64, slot bool) {
+	k.c.s.PC, k.c.inSlot = pc, slot
+}
+
+// Load reads size bytes at va for the instruction at pc, slot telling that it is
+// a delay slot. When ok is false an exception was raised: PC is at its handler.
+func (k Core) Load(pc uint64, slot bool, va uint64, size int) (v uint64, ok bool) {
+	k.at(pc, slot)
+	v, ok = k.c.load(va, size)
+	return v, ok
+}
+
+// Store is Load for stores.
+func (k Core) Store(pc uint64, slot bool, va uint64, size int, v uint64) (ok bool) {
+	k.at(pc, slot)
+	return k.c.store(va, size, v)
+}
+
+// Unusual executes load or store word w, at pc, of any kind.
+func (k Core) Unusual(pc uint64, slot bool, w uint32) (ok bool) {
+	k.at(pc, slot)
+	return k.c.memWord(w)
+}
+
+// Redirected tells, once, that the last access reset the processor: PC is set.
+func (k Core) Redirected() bool {
+	r := k.c.redirect
+	k.c.redirect = false
+	return r
+}
+
+// Syscall and Eret do what the instructions of these names do at State.PC.
+func (k Core) Syscall() {
+	k.c.inSlot = false
+	k.c.raise(excSys)
+}
+
+// Eret executes ERET at State.PC.
+func (k Core) Eret() {
+	k.c.inSlot = false
+	if k.c.mode != modeKernel && k.c.s.CP0.Status&StatusCU0 == 0 {
+		k.c.raiseCpU(0)
+	} else {
+		k.c.eret()
+	}
+}
+
+// watched takes the right to store to the page at pa from the fast paths.
+func (c *CPU) watched(pa uint64) {
+	for _, x := range c.contexts {
+		if x == nil {
+			continue
+		}
+		for i := range x.cold {
+			if x.cold[i].pa == pa&^(mem.PageSize-1) {
+				x.hot[i].wtag = noTag
+			}
+		}
+	}
+	if c.engine != nil {
+		c.engine.WritesWatched(pa &^ (mem.PageSize - 1))
+	}
+}
