@@ -156,6 +156,11 @@ func (r *Region) MarkCode(off uint64) { atomic.OrUint32(&r.marks[off>>PageShift]
 // watched (see Map.Watch). A CPU keeps such pages out of its fast write path.
 func (r *Region) IsCode(off uint64) bool { return atomic.LoadUint32(&r.marks[off>>PageShift]) != 0 }
 
+// IsWatched reports whether the RAM page of r that holds offset off is watched.
+func (r *Region) IsWatched(off uint64) bool {
+	return atomic.LoadUint32(&r.marks[off>>PageShift])&markWatch != 0
+}
+
 // OnCodeWrite has fn called with the physical address of a page that was marked
 // with MarkCode and has now been written.
 func (m *Map) OnCodeWrite(fn func(pa uint64)) { m.onCode = append(m.onCode, fn) }

@@ -215,6 +215,9 @@ func (k *codeCache) forgetAll() {
 
 // codeWritten is called when the marked page at pa was written by anybody.
 func (c *CPU) codeWritten(pa uint64) {
+	if c.engine != nil {
+		c.engine.CodeWritten(pa &^ uint64(mem.PageSize-1))
+	}
 	pp := c.code.phys[pa&^uint64(mem.PageSize-1)]
 	if pp == nil {
 		return
@@ -231,8 +234,8 @@ func (c *CPU) codeWritten(pa uint64) {
 // since decoding looks at the words before and after a branch.
 func (c *CPU) overCode(pa uint64, size int) bool {
 	pp := c.code.phys[pa&^uint64(mem.PageSize-1)]
-	if pp == nil || !pp.marked {
-		return true // the mark is not the decoder's
+	if pp == nil || !pp.marked || c.engine != nil {
+		return true // the mark is not the decoder's, or not its alone
 	}
 	i := int(pa & (mem.PageSize - 1) >> 2)
 	from, to := max(i-1, 0), min((int(pa&(mem.PageSize-1))+size-1)>>2+1, pageRecords-1)

@@ -113,6 +113,9 @@ func (c *CPU) selectContext(m mode, wide, erl bool) {
 func (c *CPU) remapped() {
 	c.flushTranslations()
 	c.code.init()
+	if c.engine != nil {
+		c.engine.MapChanged()
+	}
 	c.resync = true
 }
 
@@ -123,11 +126,17 @@ func (c *CPU) flushTranslations() {
 			x.flush()
 		}
 	}
+	if c.engine != nil {
+		c.engine.TranslationsChanged()
+	}
 	c.resync = true
 }
 
 // flushLocal drops the translations that depend on the ASID.
 func (c *CPU) flushLocal() {
+	if c.engine != nil {
+		c.engine.ASIDChanged()
+	}
 	for _, x := range c.contexts {
 		if x == nil {
 			continue
@@ -163,6 +172,9 @@ func (c *CPU) flushLocal() {
 func (c *CPU) flushEntry(i int, e TLBEntry) {
 	if e.Lo[0]&entryLoV == 0 && e.Lo[1]&entryLoV == 0 {
 		return
+	}
+	if c.engine != nil {
+		c.engine.EntryChanged(i)
 	}
 	pages := (e.Mask + 0x2000) >> mem.PageShift
 	base := e.Hi >> mem.PageShift
@@ -215,6 +227,9 @@ func (c *CPU) revokeWrites(pa uint64, pp *physPage) {
 		}
 	}
 	pp.writers, pp.lost = pp.writers[:0], false
+	if c.engine != nil {
+		c.engine.WritesWatched(pa)
+	}
 }
 
 // wholePage reports whether the page at pa lies wholly in r, with no other
@@ -417,7 +432,7 @@ func (c *CPU) writeAt(s *coldSlot, va uint64, size int, v uint64) {
 		r.Dev.Write(off, size, v&(^uint64(0)>>(64-8*size)))
 	case !r.ReadOnly:
 		storeRAM(r.RAM[off:], size, v)
-		if r.IsCode(off) && c.overCode(s.pa+at, size) {
+		if r.IsCode(off) && (r.IsWatched(off) || c.overCode(s.pa+at, size)) {
 			c.cfg.Map.Written(r, off, uint64(size))
 		}
 	}

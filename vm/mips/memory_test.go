@@ -3,6 +3,7 @@ package mips
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 )
 
@@ -312,6 +313,30 @@ func TestDataBesideCode(t *testing.T) {
 	m.step(2)
 	if decoded() {
 		t.Error("a store beside a decoded word did not drop the code")
+	}
+}
+
+// TestWatchedMemory: a watched page tells of every store, also when it holds code
+// and when it was stored to before.
+func TestWatchedMemory(t *testing.T) {
+	m := newMachine(t)
+	s := m.State()
+	s.GPR[4], s.GPR[5] = codeAt, dataAt
+	m.poke(codeAt, itype(oSW, 4, 0, 0x408), itype(oSW, 5, 0, 8), nop)
+	run := func() {
+		s.PC = codeAt
+		m.step(2)
+	}
+	run()
+	var seen []uint64
+	for _, pa := range []uint64{codeAt & 0x1fffffff, dataAt & 0x1fffffff} {
+		m.m.Watch(pa, func(pa, n uint64) { seen = append(seen, pa, n) })
+	}
+	run()
+	run()
+	want := []uint64{0x1408, 4, 0x10008, 4, 0x1408, 4, 0x10008, 4}
+	if !slices.Equal(seen, want) {
+		t.Errorf("seen %#x, want %#x", seen, want)
 	}
 }
 
