@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/dbus"
+)
+
+// restarting reports whether the service manager ends this process only to
+// start it again, as systemctl restart and an upgrade do. The routers are then
+// left running, while systemctl stop stops them. Both send SIGTERM; what tells
+// them apart is the job that the manager runs for the unit.
+func restarting() bool {
+	if os.Getenv("INVOCATION_ID") == "" {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	conn, err := dbus.NewSystemConnectionContext(ctx)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	unit, err := conn.GetUnitNameByPID(ctx, uint32(os.Getpid()))
+	if err != nil {
+		return false
+	}
+	jobs, err := conn.ListJobsContext(ctx)
+	if err != nil {
+		return false
+	}
+	for _, j := range jobs {
+		if j.Unit == unit {
+			return j.JobType == "restart" || j.JobType == "try-restart"
+		}
+	}
+	return false
+}

@@ -1,0 +1,4 @@
+package emud
+
+// Version is the version of the program, set when it is linked.
+var Version = "unknown"
