@@ -333,7 +333,7 @@ func (d *Daemon) openImage(l *Lab, name string) (*os.File, string, error) {
 			}
 		}
 	}
-	return nil, "", fmt.Errorf("image %q not found; looked for %s in %s", name, base, strings.Join(dirs, " and "))
+	return nil, "", fmt.Errorf("image \"%s\" not found; looked for %s in %s", name, base, strings.Join(dirs, " and "))
 }
 
 // openBeneath opens a file that lies in dir, however its links lead.

@@ -37,14 +37,9 @@ type wire struct {
 }
 
 // report gathers what an apply did, a line each.
-type report struct {
-	mu    sync.Mutex
-	lines []string
-}
+type report struct{ lines []string }
 
 func (r *report) addf(format string, args ...any) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.lines = append(r.lines, fmt.Sprintf(format, args...))
 }
 
@@ -379,14 +374,20 @@ func (l *Lab) startAll(rep *report, topo *lab.Lab) {
 			defer wg.Done()
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			if err := dev.start(ends[dev.name]); err != nil {
-				rep.addf("%s: %v", l.place(dev), err)
-			} else {
-				rep.addf("%s started", dev.name)
-			}
+			dev.start(ends[dev.name]) // it keeps the reason where it cannot
 		}()
 	}
 	wg.Wait()
+	for _, dev := range l.Devices() {
+		if starting[dev.name] == nil {
+			continue
+		}
+		if err := dev.ErrorText(); err != "" {
+			rep.addf("%s: %s", l.place(dev), err)
+		} else {
+			rep.addf("%s started", dev.name)
+		}
+	}
 	for _, dev := range starting {
 		if n := dev.running(); n != nil {
 			l.rec.Started[dev.name] = dev.startedWith()

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"os"
 	"strconv"
-	"sync"
 	"time"
 
 	"dynemu/emud/node"
@@ -70,26 +69,24 @@ func (p processes) Adopt() ([]Node, error) {
 // process is a Node with the event that ended it.
 type process struct {
 	*node.Node
-	mu   sync.Mutex
-	last node.Event
+	last    node.Event    // once drained is closed
+	drained chan struct{} // closed when there are no more events
 }
 
 func newProcess(n *node.Node) *process {
-	p := &process{Node: n}
+	p := &process{Node: n, drained: make(chan struct{})}
 	go func() {
 		for e := range n.Events() {
-			p.mu.Lock()
 			p.last = e
-			p.mu.Unlock()
 		}
+		close(p.drained)
 	}()
 	return p
 }
 
-// Reason tells how the process ended.
+// Reason tells how the process ended. It waits for the end.
 func (p *process) Reason() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	<-p.drained
 	switch {
 	case p.last.Exit == "":
 		return p.last.Reason

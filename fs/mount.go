@@ -51,23 +51,47 @@ func Mount(dir string, d *emud.Daemon, logger *slog.Logger) (*Tree, error) {
 	if err := t.labs.load(); err != nil {
 		return nil, err
 	}
+	fd, err := mount(dir)
+	if err != nil {
+		return nil, err
+	}
 	var zero time.Duration
-	server, err := fs.Mount(dir, t.root(), &fs.Options{
+	server, err := fs.Mount(fmt.Sprintf("/dev/fd/%d", fd), t.root(), &fs.Options{
 		EntryTimeout: &zero, AttrTimeout: &zero, NegativeTimeout: &zero,
 		NullPermissions: true,
 		RootStableAttr:  &fs.StableAttr{Ino: 1},
 		MountOptions: fuse.MountOptions{
-			AllowOther: true, Options: []string{"default_permissions"},
-			FsName: "dynemu", Name: "dynemu",
-			DirectMountStrict: true, DisableXAttrs: true,
+			MaxWrite: maxRequest, DisableXAttrs: true,
 			Logger: log.New(logWriter{logger}, "", 0),
 		},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("mount %s: %w", dir, err)
+		unix.Unmount(dir, unix.MNT_DETACH)
+		unix.Close(fd)
+		return nil, fmt.Errorf("serve %s: %w", dir, err)
 	}
 	t.server = server
 	return t, nil
+}
+
+// maxRequest is the largest read or write, in bytes.
+const maxRequest = 128 << 10
+
+// mount mounts a FUSE file system at dir and returns the descriptor to serve it
+// by. The library could, but its descriptor would be open in every node started
+// later, and a mount whose descriptor is open anywhere does not end with the
+// daemon: whoever looks at it waits for ever.
+func mount(dir string) (fd int, err error) {
+	fd, err = unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("open /dev/fuse: %w", err)
+	}
+	opts := fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0,max_read=%d,allow_other,default_permissions", fd, maxRequest)
+	if err := unix.Mount("dynemu", dir, "fuse.dynemu", unix.MS_NOSUID|unix.MS_NODEV, opts); err != nil {
+		unix.Close(fd)
+		return -1, fmt.Errorf("mount %s: %w", dir, err)
+	}
+	return fd, nil
 }
 
 // logWriter takes the lines that the FUSE library logs.
