@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -147,10 +148,28 @@ func (w *world) sh(shell, script string) (string, int) {
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
-const (
-	good = "[localhost]\n[[7200]]\nimage = builtin\n[[ROUTER R1]]\ns1/0 = R2 s1/0\n[[ROUTER R2]]\n"
-	one  = "[localhost]\n[[ROUTER R1]]\nf0/0 = LAN 1\n"
-	bad  = "[localhost]\n[[ROUTER R1]]\nnonsense = 1\n"
+// console0 is the first of a few TCP ports that nobody uses.
+var console0 = freePorts(8)
+
+func freePorts(count int) int {
+next:
+	for base := 20000 + os.Getpid()%20000; ; base += count {
+		for p := base; p < base+count; p++ {
+			ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", p))
+			if err != nil {
+				continue next
+			}
+			ln.Close()
+		}
+		return base
+	}
+}
+
+var (
+	server = fmt.Sprintf("[localhost]\nconsole = %d\n", console0)
+	good   = server + "[[7200]]\nimage = builtin\n[[ROUTER R1]]\ns1/0 = R2 s1/0\n[[ROUTER R2]]\n"
+	one    = server + "[[ROUTER R1]]\nf0/0 = LAN 1\n"
+	bad    = server + "[[ROUTER R1]]\nnonsense = 1\n"
 )
 
 func (w *world) apply(name, text string) {
@@ -204,7 +223,7 @@ func TestApply(t *testing.T) {
 	if got := strings.Fields(lines[0]); strings.Join(got, " ") != "Name Type State Server Console Lab" {
 		t.Errorf("header of status: %q", got)
 	}
-	if got := strings.Fields(lines[1]); strings.Join(got, " ") != "R1 7200 running localhost 2000 simple1" {
+	if got := strings.Fields(lines[1]); strings.Join(got, " ") != fmt.Sprintf("R1 7200 running localhost %d simple1", console0) {
 		t.Errorf("first row of status: %q", got)
 	}
 	if got := w.read("labs/simple1/R1/ports/s1-0/peer"); got != "R2 s1/0\n" {
@@ -285,7 +304,7 @@ func TestEditors(t *testing.T) {
 			if code := run(bad); code != tt.bad {
 				t.Errorf("exit code %d for a text with an error, want %d", code, tt.bad)
 			}
-			want := "x.net:3:1: "
+			want := "x.net:4:1: "
 			w.eventually("result says "+want, func() bool { return strings.HasPrefix(w.read("labs/x/result"), want) })
 			if w.nodes.Get("x", "R2") == nil || w.nodes.Get("x", "R1") != r1 {
 				t.Error("a text with an error changed what runs")
@@ -358,13 +377,14 @@ func TestVim(t *testing.T) {
 // that a copy of the descriptor closed by another process is not the end.
 func TestOpenWriter(t *testing.T) {
 	w := newWorld(t)
+	whole := server + "[[ROUTER R1]]\n"
 	out, code := w.sh("bash", `exec 3> labs/x.net
-printf '[localhost]\n[[ROUTER R1]]\nhalf' >&3
+printf '%s' '`+whole+`half' >&3
 /bin/echo " way" >&3 || exit 2
 sleep 0.4
 cat labs/x/R1/state 2> /dev/null && exit 3
 /bin/echo " and more" >&3 || exit 4
-truncate -s 25 /dev/fd/3
+truncate -s `+fmt.Sprint(len(whole))+` /dev/fd/3
 exec 3>&-
 cat labs/x/R1/state`)
 	if code != 0 || out != "running\n" {
@@ -378,7 +398,7 @@ func TestRefusals(t *testing.T) {
 	if !errors.Is(err, syscall.EINVAL) {
 		t.Errorf("close of a lab file with an error: %v", err)
 	}
-	if got := w.read("labs/x/errors"); !strings.HasPrefix(got, "x.net:3:1: ") || strings.Count(got, "\n") != 1 {
+	if got := w.read("labs/x/errors"); !strings.HasPrefix(got, "x.net:4:1: ") || strings.Count(got, "\n") != 1 {
 		t.Errorf("errors: %q", got)
 	}
 	for _, name := range []string{"labs/a b.net", "labs/ü.net", "labs/.net", "labs/" + strings.Repeat("x", 100) + ".net"} {
@@ -681,7 +701,7 @@ func TestPermissions(t *testing.T) {
 func TestFilesFolder(t *testing.T) {
 	w := newWorld(t)
 	out, code := w.sh("sh", `mkdir labs/x && mkdir labs/x/files/configs && echo hostname fry > labs/x/files/configs/r1.cfg && cat labs/x/files/configs/r1.cfg &&
-printf '[localhost]\n[[ROUTER R1]]\ncnfg = configs/r1.cfg\n' > labs/x.net && cat labs/x/result && cat labs/x/R1/startup-config &&
+printf '%s[[ROUTER R1]]\ncnfg = configs/r1.cfg\n' '`+server+`' > labs/x.net && cat labs/x/result && cat labs/x/R1/startup-config &&
 mv labs/x/files/configs/r1.cfg labs/x/files/r2.cfg && ls labs/x/files && rm -r labs/x/files/configs`)
 	if code != 0 || !strings.Contains(out, "hostname fry\nconfigs\nr2.cfg\n") {
 		t.Errorf("exit %d: %s", code, out)
