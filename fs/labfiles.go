@@ -31,9 +31,11 @@ import (
 // writer has closed it and it has been quiet for a while (emud.Lab.Schedule).
 // A close comes as FLUSH, which is also sent when a copy of the descriptor is
 // closed: by a shell's redirection, by a child process that inherited it. So a
-// FLUSH fails only for the process that opened the file, or when that one has
-// ended; what another leaves behind is checked at the last RELEASE, which
-// cannot fail, and shows in result.
+// FLUSH fails only for a process that wrote last or opened the file, and has no
+// other descriptor of it. (In dash, "cat text > x.net" is opened by the shell and
+// written by cat; the shell cannot say what its own close returns, so cat must.)
+// What another leaves behind is checked at the last RELEASE, which cannot fail,
+// and shows in result.
 type labFiles struct {
 	t    *Tree
 	made time.Time
@@ -479,7 +481,7 @@ type labNode struct {
 type labHandle struct {
 	writing, append bool
 	wrote           bool
-	opener          int // process, 0 when it is not known
+	opener, writer  int // processes, 0 when not known
 }
 
 var (
@@ -556,6 +558,22 @@ func caller(ctx context.Context) int {
 	return int(c.Pid)
 }
 
+// holds reports whether a process has a descriptor of the file. The one that is
+// being closed does not count: it is gone from the table by then.
+func (l *labFiles) holds(pid int, name string) bool {
+	dir := fmt.Sprintf("/proc/%d/fd", pid)
+	fds, err := os.ReadDir(dir)
+	if err != nil {
+		return false
+	}
+	for _, fd := range fds {
+		if to, err := os.Readlink(filepath.Join(dir, fd.Name())); err == nil && to == filepath.Join(l.t.dir, "labs", name) {
+			return true
+		}
+	}
+	return false
+}
+
 func alive(pid int) bool {
 	return syscall.Kill(pid, 0) != syscall.ESRCH
 }
@@ -575,8 +593,10 @@ func (n *labNode) Read(ctx context.Context, f fs.FileHandle, dest []byte, off in
 
 func (n *labNode) Write(ctx context.Context, f fs.FileHandle, data []byte, off int64) (uint32, syscall.Errno) {
 	h := f.(*labHandle)
+	writer := caller(ctx)
 	n.l.mu.Lock()
 	defer n.l.mu.Unlock()
+	h.writer = writer
 	if h.append {
 		off = int64(len(n.f.data))
 	}
@@ -609,7 +629,10 @@ func (n *labNode) Flush(ctx context.Context, f fs.FileHandle) syscall.Errno {
 		n.t.log.Error(err.Error())
 		return errno(err)
 	}
-	if h.opener != 0 && caller(ctx) != h.opener && alive(h.opener) {
+	n.l.mu.Lock()
+	opener, writer, name := h.opener, h.writer, n.f.name
+	n.l.mu.Unlock()
+	if c := caller(ctx); c != 0 && (c != opener && c != writer && alive(opener) || n.l.holds(c, name)) {
 		return 0
 	}
 	_, err := n.l.check(n.f)

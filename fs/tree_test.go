@@ -271,7 +271,7 @@ func TestEditors(t *testing.T) {
 		{"echo in bash", "bash", `echo "$(cat "$new")" > labs/x.net`, 0, false},
 		{"echo in dash", "dash", `echo "$(cat "$new")" > labs/x.net`, 0, false},
 		{"printf by lines", "bash", `while read -r l; do printf '%s\n' "$l"; done < "$new" > labs/x.net`, 0, false},
-		{"children in turn", "sh", `(while read -r l; do /bin/echo "$l"; done) < "$new" > labs/x.net`, 0, false},
+		{"children in turn", "sh", `(while read -r l; do /bin/echo "$l"; done) < "$new" > labs/x.net`, 1, false},
 		{"append", "sh", `: > labs/x.net; while read -r l; do echo "$l" >> labs/x.net; done < "$new"`, 0, false},
 		{"editor with backup", "sh", `mv labs/x.net labs/x.net~ && cat "$new" > labs/x.net && rm labs/x.net~`, 1, false},
 		{"editor by rename", "sh", `cat "$new" > labs/.x.new && mv labs/.x.new labs/x.net`, 1, true},
@@ -380,15 +380,36 @@ func TestOpenWriter(t *testing.T) {
 	whole := server + "[[ROUTER R1]]\n"
 	out, code := w.sh("bash", `exec 3> labs/x.net
 printf '%s' '`+whole+`half' >&3
-/bin/echo " way" >&3 || exit 2
+/bin/true >&3 || exit 2
 sleep 0.4
 cat labs/x/R1/state 2> /dev/null && exit 3
-/bin/echo " and more" >&3 || exit 4
 truncate -s `+fmt.Sprint(len(whole))+` /dev/fd/3
 exec 3>&-
 cat labs/x/R1/state`)
 	if code != 0 || out != "running\n" {
 		t.Errorf("exit %d: %q", code, out)
+	}
+}
+
+// TestDup closes a copy of a descriptor while the text has an error.
+func TestDup(t *testing.T) {
+	w := newWorld(t)
+	fd, err := unix.Open(w.path("labs/x.net"), unix.O_WRONLY|unix.O_CREAT|unix.O_CLOEXEC, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := unix.Write(fd, []byte(bad)); err != nil {
+		t.Fatal(err)
+	}
+	second, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Close(second); err != nil {
+		t.Errorf("close of a copy: %v", err)
+	}
+	if err := unix.Close(fd); err != unix.EINVAL {
+		t.Errorf("the last close: %v", err)
 	}
 }
 
