@@ -1,0 +1,497 @@
+//go:build linux && amd64
+
+package jit
+
+import (
+	"unsafe"
+
+	"dynemu/jit/amd64"
+	"dynemu/vm/mips"
+)
+
+// Host registers.
+const (
+	rState  = amd64.RBX // the state, biased
+	rBudget = amd64.R14 // instructions left, 32 bits
+	rSpare  = amd64.R15
+)
+
+// bias makes registers 1 to 31 and HI lie within a byte's displacement of rState.
+const bias = int32(unsafe.Offsetof(mips.State{}.GPR)) + 8 + 128
+
+func field(off uintptr) amd64.Mem { return amd64.At(rState, int32(off)-bias) }
+
+var (
+	statePC     = field(unsafe.Offsetof(mips.State{}.PC))
+	stateLL     = field(unsafe.Offsetof(mips.State{}.LL))
+	stateLines  = field(unsafe.Offsetof(mips.State{}.Lines))
+	stateStatus = field(unsafe.Offsetof(mips.State{}.CP0) + unsafe.Offsetof(mips.CP0{}.Status))
+	stateCause  = field(unsafe.Offsetof(mips.State{}.CP0) + unsafe.Offsetof(mips.CP0{}.Cause))
+	stateEPC    = field(unsafe.Offsetof(mips.State{}.CP0) + unsafe.Offsetof(mips.CP0{}.EPC))
+)
+
+// home is where guest register g lives between regions when no host register
+// holds it.
+func home(g int) amd64.Mem { return amd64.At(rState, int32(8*g)-bias) }
+
+// fixed is the mapping that holds wherever a region is entered or left: the
+// registers that compilers use most.
+var fixed = [...]struct {
+	guest int
+	host  amd64.Reg
+}{
+	{2, amd64.RSI}, {3, amd64.RDI}, {4, amd64.R8}, {5, amd64.R9}, {6, amd64.R10},
+	{7, amd64.R11}, {8, amd64.R12}, {29, amd64.R13}, {16, amd64.RBP},
+}
+
+// Kinds of cold code.
+const (
+	coldMem = iota
+	coldInterp
+	coldBudget
+	coldLink
+)
+
+// cold is code that a block needs rarely; it lies behind the region's hot code.
+type cold struct {
+	kind   uint8
+	from   [3]int // displacements that lead here, 0 for none
+	pc     uint32
+	refund int // instructions of the block that were not executed
+	desc   uint32
+	back   int
+	target uint32
+	site   int32
+}
+
+type move struct {
+	host        amd64.Reg
+	out, in     int // guest registers that leave and enter it
+	written     bool
+	initialized bool
+}
+
+// emitter turns blocks into code.
+type emitter struct {
+	amd64.Asm
+	e    *Engine
+	v    *view
+	r    *region
+	host [nRegs]int8 // of each guest register, -1 for none
+
+	moves []move
+	cold  []cold
+
+	known [nRegs]bool // constants of the block
+	value [nRegs]uint64
+
+	pcRefund int // of the instruction being translated
+	pc       uint32
+	inSlot   bool
+	branchPC uint32
+}
+
+func (m *emitter) reset() {
+	for i := range m.host {
+		m.host[i] = -1
+	}
+	for _, f := range fixed {
+		m.host[f.guest] = int8(f.host)
+	}
+	m.moves = m.moves[:0]
+	m.cold = m.cold[:0]
+}
+
+func (m *emitter) mapped(g uint8) (amd64.Reg, bool) {
+	h := m.host[g]
+	return amd64.Reg(h), h >= 0
+}
+
+// src returns a host register that holds guest register g: its own, or scratch.
+func (m *emitter) src(g uint8, scratch amd64.Reg) amd64.Reg {
+	if h, ok := m.mapped(g); ok {
+		return h
+	}
+	m.fill(true, scratch, g)
+	return scratch
+}
+
+// fill copies guest register g to host register h. It keeps the flags.
+func (m *emitter) fill(w bool, h amd64.Reg, g uint8) {
+	if g == 0 {
+		m.MovImm(h, 0)
+	} else if x, ok := m.mapped(g); ok {
+		if x != h || !w {
+			m.Mov(w, h, x)
+		}
+	} else {
+		m.Load(w, h, home(int(g)))
+	}
+}
+
+// with does h = h op guest register g.
+func (m *emitter) with(op amd64.ALU, w bool, h amd64.Reg, g uint8) {
+	if g == 0 {
+		m.OpImm(op, w, h, 0)
+	} else if x, ok := m.mapped(g); ok {
+		m.Op(op, w, h, x)
+	} else {
+		m.OpMem(op, w, h, home(int(g)))
+	}
+}
+
+// dst returns where to compute guest register g: its own register or RAX.
+func (m *emitter) dst(g uint8) amd64.Reg {
+	if h, ok := m.mapped(g); ok {
+		return h
+	}
+	return amd64.RAX
+}
+
+// put makes guest register g the value of h.
+func (m *emitter) put(g uint8, h amd64.Reg) {
+	if x, ok := m.mapped(g); !ok {
+		m.Store(true, home(int(g)), h)
+	} else if x != h {
+		m.Mov(true, x, h)
+	}
+}
+
+// putSX makes guest register g the sign-extended low half of h.
+func (m *emitter) putSX(g uint8, h amd64.Reg) {
+	if x, ok := m.mapped(g); ok {
+		m.Movsxd(x, h)
+		return
+	}
+	m.Movsxd(amd64.RAX, h)
+	m.Store(true, home(int(g)), amd64.RAX)
+}
+
+// constant makes guest register g the value v.
+func (m *emitter) constant(g uint8, v uint64) {
+	if x, ok := m.mapped(g); ok {
+		m.MovImm(x, v)
+	} else if uint64(int64(int32(v))) == v {
+		m.StoreImm(true, home(int(g)), int32(v))
+	} else {
+		m.MovImm(amd64.RAX, v)
+		m.Store(true, home(int(g)), amd64.RAX)
+	}
+	m.known[g], m.value[g] = true, v
+}
+
+func (m *emitter) isKnown(g uint8) (uint64, bool) {
+	if g == 0 {
+		return 0, true
+	}
+	return m.value[g], m.known[g]
+}
+
+func sext(v uint64) uint64 { return uint64(int64(int32(v))) }
+
+// toInterp adds cold code that has the interpreter execute the current
+// instruction, reached by the jump at from.
+func (m *emitter) toInterp(from int) {
+	pc, refund := m.pc, m.pcRefund
+	if m.inSlot {
+		pc, refund = m.branchPC, refund+1
+	}
+	m.cold = append(m.cold, cold{kind: coldInterp, from: [3]int{from}, pc: pc, refund: refund})
+}
+
+// region translates blocks; the code starts at r.entry.
+func (m *emitter) region(blocks []block) {
+	m.prologue()
+	for i := range blocks {
+		m.block(blocks, i)
+	}
+	for i := range m.cold {
+		m.emitCold(&m.cold[i])
+	}
+}
+
+func (m *emitter) prologue() {
+	for _, v := range m.moves {
+		if v.out != 0 {
+			m.Store(true, home(v.out), v.host)
+		}
+		m.Load(true, v.host, home(v.in))
+	}
+}
+
+// epilogue restores the fixed mapping. It keeps the flags and RAX, RCX and RDX.
+func (m *emitter) epilogue() {
+	for _, v := range m.moves {
+		if v.written {
+			m.Store(true, home(v.in), v.host)
+		}
+	}
+	for _, v := range m.moves {
+		if v.out != 0 {
+			m.Load(true, v.host, home(v.out))
+		}
+	}
+}
+
+// reload undoes epilogue.
+func (m *emitter) reload() {
+	for _, v := range m.moves {
+		m.Load(true, v.host, home(v.in))
+	}
+}
+
+func (m *emitter) block(blocks []block, i int) {
+	b := &blocks[i]
+	b.label = m.N
+	m.known = [nRegs]bool{}
+	m.inSlot = false
+	if b.n > 0 {
+		m.OpImm(amd64.SUB, false, rBudget, int32(b.n))
+		m.cold = append(m.cold, cold{kind: coldBudget, from: [3]int{m.Jcc(amd64.L, 0)}, pc: b.pc, refund: b.n})
+	}
+	for j := range b.body {
+		m.pc, m.pcRefund = b.body[j].pc, b.n-j
+		m.insn(&b.body[j])
+	}
+	m.pcRefund = 2
+	m.branchPC = b.end.pc
+	switch b.end.op {
+	case opNop:
+		m.to(blocks, b.next(), i)
+	case opInterp:
+		m.pc, m.pcRefund = b.end.pc, 0
+		m.epilogue()
+		m.StoreImm(true, statePC, int32(b.end.pc))
+		m.Jmp(m.e.stubs.interp)
+	case opSyscall, opERET:
+		m.pc, m.pcRefund = b.end.pc, 1
+		m.system(&b.end)
+	case opJump:
+		m.slot(b)
+		m.to(blocks, b.end.target(), i)
+	case opCall:
+		m.constant(b.end.rd, sext(uint64(b.end.pc+8)))
+		m.slot(b)
+		m.to(blocks, b.end.target(), i)
+	case opJR, opJALR:
+		m.indirect(b)
+	case opBranch:
+		m.branch(blocks, i)
+	}
+}
+
+func (m *emitter) slot(b *block) {
+	m.inSlot = true
+	m.pc, m.pcRefund = b.slot.pc, 1
+	m.insn(&b.slot)
+	m.inSlot = false
+}
+
+// label returns the block of the region that starts at pc.
+func find(blocks []block, pc uint32) *block {
+	for i := range blocks {
+		if blocks[i].pc == pc {
+			return &blocks[i]
+		}
+	}
+	return nil
+}
+
+// fixup is a jump within the region to a block that has no code yet.
+type fixup struct {
+	at int
+	to uint32
+}
+
+// to continues at pc after block i.
+func (m *emitter) to(blocks []block, pc uint32, i int) {
+	if t := find(blocks, pc); t != nil {
+		if t.label >= 0 {
+			m.Jmp(t.label)
+			return
+		}
+		if i+1 < len(blocks) && t == &blocks[i+1] {
+			return
+		}
+		m.e.fixups = append(m.e.fixups, fixup{m.Jmp(0), pc})
+		return
+	}
+	m.exit(pc, -1)
+}
+
+// exit leaves the region for pc. from is a conditional jump to do it, or -1.
+func (m *emitter) exit(pc uint32, from int) {
+	if from < 0 {
+		m.epilogue()
+		from = m.Jmp(0)
+		m.cold = append(m.cold, cold{kind: coldLink, from: [3]int{from}, target: pc, back: 1})
+		return
+	}
+	m.cold = append(m.cold, cold{kind: coldLink, from: [3]int{from}, target: pc})
+}
+
+// condition emits the comparison of branch in and returns when it is taken.
+func (m *emitter) condition(in *insn) amd64.Cond {
+	switch in.w >> 26 {
+	case 4, 20, 5, 21:
+		rs, rt := in.rs, in.rt
+		if rs == 0 {
+			rs, rt = rt, rs
+		}
+		switch {
+		case rt == 0:
+			m.testZero(rs)
+		default:
+			if _, ok := m.mapped(rs); !ok {
+				if _, ok := m.mapped(rt); ok {
+					rs, rt = rt, rs
+				}
+			}
+			m.with(amd64.CMP, true, m.src(rs, amd64.RAX), rt)
+		}
+		if in.w>>26&1 == 0 {
+			return amd64.E
+		}
+		return amd64.NE
+	case 6, 22:
+		m.testZero(in.rs)
+		return amd64.LE
+	case 7, 23:
+		m.testZero(in.rs)
+		return amd64.G
+	}
+	m.testZero(in.rs)
+	if in.w>>16&1 == 0 {
+		return amd64.L
+	}
+	return amd64.GE
+}
+
+func (m *emitter) testZero(g uint8) {
+	if h, ok := m.mapped(g); ok {
+		m.Test(true, h, h)
+	} else if g == 0 {
+		m.Zero(amd64.RAX)
+	} else {
+		m.OpMemImm(amd64.CMP, true, home(int(g)), 0)
+	}
+}
+
+func (m *emitter) branch(blocks []block, i int) {
+	b := &blocks[i]
+	in := &b.end
+	taken := func(c amd64.Cond) {
+		if t := find(blocks, in.target()); t != nil {
+			if t.label >= 0 {
+				m.Jcc(c, t.label)
+			} else {
+				m.e.fixups = append(m.e.fixups, fixup{m.Jcc(c, 0), in.target()})
+			}
+			return
+		}
+		m.exit(in.target(), m.Jcc(c, 0))
+	}
+	if in.likely() {
+		// The slot belongs to the taken path; what is not taken refunds it.
+		skip := m.Jcc(m.condition(in)^1, 0)
+		m.slot(b)
+		m.to(blocks[:i+1], in.target(), i) // never by falling through
+		m.Link(skip, m.N)
+		m.OpImm(amd64.ADD, false, rBudget, 1)
+		m.to(blocks, b.next(), i)
+		return
+	}
+	d := b.slot.dest()
+	if d >= 0 && (d == int(in.rs) || d == int(in.rt) && in.w>>26 < 6 && in.w>>26 >= 4) {
+		m.SetMem(m.condition(in), m.v.e.word(wordCond))
+		m.slot(b)
+		m.OpMemImm8(amd64.CMP, m.v.e.word(wordCond), 0)
+		taken(amd64.NE)
+	} else {
+		m.slot(b)
+		taken(m.condition(in))
+	}
+	m.to(blocks, b.next(), i)
+}
+
+// indirect ends b with a jump through a register.
+func (m *emitter) indirect(b *block) {
+	in := &b.end
+	saved := b.slot.dest() == int(in.rs) && in.rs != 0
+	if saved {
+		m.Store(true, m.e.word(wordTarget2), m.src(in.rs, amd64.RAX))
+	}
+	if in.op == opJALR && in.rd != 0 {
+		m.constant(in.rd, sext(uint64(in.pc+8)))
+	}
+	m.slot(b)
+	if saved {
+		m.Load(true, amd64.RAX, m.e.word(wordTarget2))
+	} else {
+		m.fill(true, amd64.RAX, in.rs)
+	}
+	m.epilogue()
+	m.dispatch()
+}
+
+// dispatch goes to guest address RAX.
+func (m *emitter) dispatch() {
+	miss := m.e.stubs.indirect
+	if m.v.wide {
+		m.Movsxd(amd64.RCX, amd64.RAX)
+		m.Op(amd64.CMP, true, amd64.RCX, amd64.RAX)
+		m.Jcc(amd64.NE, miss)
+	}
+	m.Mov(false, amd64.RCX, amd64.RAX)
+	m.OpImm(amd64.AND, false, amd64.RCX, jumpMask)
+	m.OpMem(amd64.CMP, false, amd64.RAX, amd64.Indexed(amd64.None, amd64.RCX, 4, m.v.jumps))
+	m.Jcc(amd64.NE, miss)
+	m.JmpMem(amd64.Indexed(amd64.None, amd64.RCX, 4, m.v.jumps+8))
+}
+
+// system ends a block with SYSCALL or ERET.
+func (m *emitter) system(in *insn) {
+	m.epilogue()
+	m.StoreImm(true, statePC, int32(in.pc))
+	m.OpImm(amd64.ADD, false, rBudget, 1)
+	m.Jmp(m.e.stubs.interp)
+}
+
+func (m *emitter) emitCold(c *cold) {
+	for _, f := range c.from {
+		if f != 0 {
+			m.Link(f, m.N)
+		}
+	}
+	switch c.kind {
+	case coldMem:
+		m.epilogue()
+		m.StoreImm(true, statePC, int32(c.pc))
+		m.MovImm(amd64.RCX, uint64(c.desc))
+		m.OpImm(amd64.ADD, false, rBudget, int32(c.refund))
+		m.Call(m.e.stubs.mem)
+		m.OpImm(amd64.SUB, false, rBudget, int32(c.refund))
+		m.reload()
+		m.Jmp(c.back)
+	case coldInterp:
+		m.epilogue()
+		m.StoreImm(true, statePC, int32(c.pc))
+		m.OpImm(amd64.ADD, false, rBudget, int32(c.refund))
+		m.Jmp(m.e.stubs.interp)
+	case coldBudget:
+		m.epilogue()
+		m.StoreImm(true, statePC, int32(c.pc))
+		m.OpImm(amd64.ADD, false, rBudget, int32(c.refund))
+		m.Jmp(m.e.stubs.budget)
+	case coldLink:
+		at := c.from[0]
+		if c.back == 0 && len(m.moves) > 0 {
+			// A conditional jump comes here first and restores the mapping.
+			m.epilogue()
+			at = m.Jmp(m.N + 5)
+		}
+		s := m.e.newSite(m.r, c.target, at, m.N)
+		m.MovImm(amd64.RCX, uint64(s))
+		m.Jmp(m.e.stubs.link)
+	}
+}

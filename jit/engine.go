@@ -1,0 +1,709 @@
+//go:build linux && amd64
+
+package jit
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"unsafe"
+
+	"dynemu/jit/amd64"
+	"dynemu/vm/mem"
+	"dynemu/vm/mips"
+)
+
+// Why generated code returned.
+const (
+	exitBudget   = iota // State.PC is a block that does not fit in what is left
+	exitInterp          // the instruction at State.PC is for the interpreter
+	exitMem             // a load or store that is not simply memory
+	exitLink            // a direct jump to a block that is not linked yet
+	exitIndirect        // a jump through a register that the jump cache does not know
+	exits
+)
+
+// Words shared with generated code, at the start of the low memory.
+const (
+	wordBudget  = 0x00
+	wordEntry   = 0x08 // where the entry stub goes
+	wordResume  = 0x10
+	wordAddress = 0x18
+	wordDesc    = 0x20
+	wordCond    = 0x28
+	wordTarget2 = 0x30
+	wordRegs    = 0x40 // host registers of... the exit stub
+)
+
+// A descriptor of a memory access: the major opcode, the register from bit 8,
+// descSlot, and from bit 24 what the cold code added to the budget.
+const descSlot = 1 << 16
+
+const (
+	jumpSlots = 4096
+	jumpMask  = (jumpSlots - 1) << 2
+
+	pageTable = 1 << 20 * 8 // bytes
+)
+
+// jumpSlot is an entry of the jump cache; the layout is known to dispatch.
+type jumpSlot struct {
+	tag  uint32 // guest address, 1 when empty
+	_    uint32
+	code uintptr
+}
+
+// view is address translation in one operating mode: what the guest's virtual
+// pages are in host memory, for loads and for stores, and where its code is.
+type view struct {
+	e            *Engine
+	mode         int
+	wide, narrow bool
+
+	low         []byte
+	read, write int32 // addresses of the tables
+	jumps       int32
+	reads       []uint64
+	writes      []uint64
+	jump        []jumpSlot
+	fixedPages  []uint32 // filled for unmapped segments
+}
+
+// key names a region: the physical page and offset of its start, the virtual
+// address that it was translated for, and the mode.
+type key struct {
+	pa   uint64 // bit 0: uncached
+	va   uint32
+	mode uint8
+}
+
+// codePage is a physical page with translated code.
+type codePage struct {
+	region  *mem.Region
+	off     uint64
+	pa      uint64
+	regions []*region
+	marked  bool
+}
+
+// site is a direct jump out of a region.
+type site struct {
+	from   *region
+	to     *region
+	target uint32
+	at     int32 // of the displacement
+	stub   int32 // where it leads while it is not linked
+}
+
+type filled struct {
+	page uint32
+	view *view
+}
+
+// Engine translates and runs the code of one processor. It implements
+// mips.Engine.
+type Engine struct {
+	core  mips.Core
+	state *mips.State
+	ptr   uintptr // biased address of the state
+	words []byte
+	base  int32 // of words
+	arena *arena
+	pos   int // in the arena
+	stubs struct {
+		enter, budget, interp, mem, link, indirect int
+		end                                        int
+	}
+	movbe, bmi2 bool
+
+	views   [3]*view
+	cur     *view
+	regions map[key]*region
+	pages   map[uint64]*codePage
+	sites   []site
+	fixups  []fixup
+
+	entryPages [mips.MaxTLB][]filled // pages filled from each TLB entry
+	entrySites [mips.MaxTLB][]int32  // jumps into pages of each TLB entry
+	entryExec  [mips.MaxTLB]bool     // code was reached through the entry
+
+	hidden  int  // of the budget, to end at the next block
+	stale   bool // everything must be dropped before the next translation
+	dropped bool // a region was dropped
+
+	scan  scanner
+	emit  emitter
+	perf  *os.File
+	stats Stats
+}
+
+// Stats returns the counters.
+func (e *Engine) Stats() Stats {
+	s := e.stats
+	s.Bytes = e.pos
+	return s
+}
+
+// New makes an engine for cpu and attaches it. It fails when the host does not
+// give memory for code; the processor then stays with its interpreter.
+func New(cpu *mips.CPU, o Options) (*Engine, error) {
+	size := o.CodeBytes
+	if size == 0 {
+		size = 64 << 20
+	}
+	e := &Engine{core: cpu.Core(), regions: map[key]*region{}, pages: map[uint64]*codePage{}}
+	e.state = e.core.State()
+	e.ptr = uintptr(unsafe.Pointer(e.state)) + uintptr(bias)
+	e.movbe, e.bmi2 = features()
+	var err error
+	if e.words, err = lowMemory(mem.PageSize); err != nil {
+		return nil, err
+	}
+	e.base = int32(uintptr(unsafe.Pointer(&e.words[0])))
+	if e.arena, err = newArena(size); err != nil {
+		return nil, err
+	}
+	if e.views[0], err = e.newView(0); err != nil {
+		return nil, err
+	}
+	if o.PerfMap {
+		if e.perf, err = os.OpenFile(fmt.Sprintf("/tmp/perf-%d.map", os.Getpid()), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
+			return nil, err
+		}
+	}
+	e.emit.e = e
+	e.emit.B = e.arena.rw
+	e.makeStubs()
+	e.flush()
+	cpu.SetEngine(e)
+	return e, nil
+}
+
+// word is the operand of a shared word.
+func (e *Engine) word(w int32) amd64.Mem { return amd64.Abs(e.base + w) }
+
+func (e *Engine) get(w int) uint64    { return binary.LittleEndian.Uint64(e.words[w:]) }
+func (e *Engine) set(w int, v uint64) { binary.LittleEndian.PutUint64(e.words[w:], v) }
+
+func (e *Engine) newView(mode int) (*view, error) {
+	const jumpBytes = jumpSlots * 16
+	low, err := lowMemory(jumpBytes + 2*pageTable)
+	if err != nil {
+		return nil, err
+	}
+	v := &view{e: e, mode: mode, low: low}
+	p := unsafe.Pointer(&low[0])
+	v.jumps = int32(uintptr(p))
+	v.read = v.jumps + jumpBytes
+	v.write = v.read + pageTable
+	v.jump = unsafe.Slice((*jumpSlot)(p), jumpSlots)
+	v.reads = unsafe.Slice((*uint64)(unsafe.Add(p, jumpBytes)), 1<<20)
+	v.writes = unsafe.Slice((*uint64)(unsafe.Add(p, jumpBytes+pageTable)), 1<<20)
+	return v, nil
+}
+
+// makeStubs writes the code that every region shares.
+func (e *Engine) makeStubs() {
+	m := &e.emit
+	m.N = 0
+	s := &e.stubs
+	s.enter = m.N
+	m.Load(false, rBudget, e.word(wordBudget))
+	for _, f := range fixed {
+		m.Load(true, f.host, home(f.guest))
+	}
+	m.JmpMem(e.word(wordEntry))
+	leave := func(code int) {
+		for _, f := range fixed {
+			m.Store(true, home(f.guest), f.host)
+		}
+		m.Movsxd(rBudget, rBudget)
+		m.Store(true, e.word(wordBudget), rBudget)
+		m.MovImm(amd64.RAX, uint64(code))
+		m.Ret()
+		m.Align(16)
+	}
+	m.Align(16)
+	s.budget = m.N
+	leave(exitBudget)
+	s.interp = m.N
+	leave(exitInterp)
+	s.mem = m.N
+	m.Pop(amd64.RDX)
+	m.Store(true, e.word(wordResume), amd64.RDX)
+	m.Store(true, e.word(wordAddress), amd64.RAX)
+	m.Store(true, e.word(wordDesc), amd64.RCX)
+	leave(exitMem)
+	s.link = m.N
+	m.Store(true, e.word(wordDesc), amd64.RCX)
+	leave(exitLink)
+	s.indirect = m.N
+	m.Store(true, statePC, amd64.RAX)
+	leave(exitIndirect)
+	s.end = m.N
+	e.pos = s.end
+}
+
+func (e *Engine) code(off int) uintptr { return e.arena.base() + uintptr(off) }
+
+// Execute implements mips.Engine.
+func (e *Engine) Execute() {
+	k := e.core
+	for k.Left() > 0 && !k.Pending() {
+		v := e.current()
+		pc := e.state.PC
+		var code uintptr
+		if v != nil && (!v.wide || sext(pc) == pc) {
+			if j := &v.jump[uint32(pc)>>2&(jumpSlots-1)]; j.tag == uint32(pc) {
+				code = j.code
+			} else if r := e.lookup(v, pc); r != nil {
+				code = e.code(r.entry)
+			}
+		}
+		if code == 0 {
+			e.stats.Stepped++
+			k.Step()
+			continue
+		}
+		for code != 0 {
+			code = e.run(v, code)
+		}
+	}
+}
+
+// run enters generated code at code and acts on its exit. It returns where to
+// go on at once, or 0.
+func (e *Engine) run(v *view, code uintptr) uintptr {
+	k := e.core
+	e.set(wordBudget, uint64(k.Left()-e.hidden))
+	e.set(wordEntry, uint64(code))
+	exit := enter(e.ptr, e.code(e.stubs.enter))
+	k.SetLeft(int(int64(e.get(wordBudget))) + e.hidden)
+	e.hidden = 0
+	e.stats.Exits[exit]++
+	switch exit {
+	case exitBudget:
+		if !k.Pending() {
+			k.Interpret()
+		}
+	case exitInterp:
+		if k.Left() > 0 && !k.Pending() {
+			k.Step()
+		}
+	case exitMem:
+		return e.access(v)
+	case exitLink:
+		s := int32(e.get(wordDesc))
+		target := e.sites[s].target
+		e.state.PC = sext(uint64(target))
+		if k.Left() <= 0 || k.Pending() || e.stale {
+			return 0
+		}
+		flushes := e.stats.Flushes
+		r := e.lookup(v, e.state.PC)
+		if r == nil {
+			return 0
+		}
+		if e.stats.Flushes == flushes && !e.sites[s].from.dead {
+			e.link(s, r)
+		}
+		return e.code(r.entry)
+	}
+	return 0
+}
+
+// access performs the load or store that generated code left for, and returns
+// where to resume it.
+func (e *Engine) access(v *view) uintptr {
+	k := e.core
+	s := e.state
+	desc := uint32(e.get(wordDesc))
+	va := e.get(wordAddress)
+	if !v.wide {
+		va = sext(va)
+	}
+	slot := desc&descSlot != 0
+	reg := desc >> 8 & 31
+	pc := s.PC
+	e.dropped = false
+	var ok bool
+	major := desc & 0x3f
+	size := width(major)
+	if major < 0x28 || major == 0x37 {
+		var x uint64
+		if x, ok = k.Load(pc, slot, va, size); ok && reg != 0 {
+			switch major {
+			case 0x20:
+				x = uint64(int64(int8(x)))
+			case 0x21:
+				x = uint64(int64(int16(x)))
+			case 0x23:
+				x = sext(x)
+			}
+			s.GPR[reg] = x
+		}
+	} else {
+		ok = k.Store(pc, slot, va, size, s.GPR[reg])
+	}
+	if !ok {
+		k.SetLeft(k.Left() - 1)
+		return 0
+	}
+	if k.Redirected() {
+		k.SetLeft(k.Left() - 1)
+		return 0
+	}
+	e.fill(v, va)
+	if slot {
+		if k.Pending() || e.stale || e.dropped {
+			// The branch must still be taken: the rest runs up to the next
+			// block, which finds no budget.
+			refund := int(desc >> 24)
+			e.hidden = k.Left() - refund
+		}
+		return uintptr(e.get(wordResume))
+	}
+	if k.Pending() || e.stale || e.dropped {
+		s.PC = sext(pc + 4)
+		k.SetLeft(k.Left() - 1)
+		return 0
+	}
+	return uintptr(e.get(wordResume))
+}
+
+// current returns the view of the operating mode, nil when the interpreter must
+// run in it.
+func (e *Engine) current() *view {
+	if e.stale {
+		e.flush()
+	}
+	mode, wide, narrow, erl := e.core.Mode()
+	if erl {
+		return nil
+	}
+	v := e.views[mode]
+	if v == nil {
+		var err error
+		if v, err = e.newView(mode); err != nil {
+			e.core.Logf("jit: %v", err)
+			return nil
+		}
+		v.wide, v.narrow = wide, narrow
+		e.views[mode] = v
+		e.clearJumps()
+	}
+	if v.wide != wide || v.narrow != narrow {
+		v.wide, v.narrow = wide, narrow
+		e.flush()
+	}
+	return v
+}
+
+// fill makes the tables show the page of va, if it is plain memory.
+func (e *Engine) fill(v *view, va uint64) {
+	if sext(va) != va {
+		return
+	}
+	i := uint32(va) >> mem.PageShift
+	p, ok := e.core.Data(va)
+	if !ok {
+		return
+	}
+	r, off := e.core.Memory(p)
+	if r == nil || r.RAM == nil {
+		return
+	}
+	addend := uint64(uintptr(unsafe.Pointer(&r.RAM[off]))) - uint64(i)<<mem.PageShift
+	if v.reads[i] == 0 {
+		if p.Entry < 0 {
+			v.fixedPages = append(v.fixedPages, i)
+		} else {
+			e.entryPages[p.Entry] = append(e.entryPages[p.Entry], filled{i, v})
+		}
+	}
+	v.reads[i] = addend
+	if p.Write && !r.ReadOnly && !r.IsCode(off) {
+		v.writes[i] = addend
+	}
+}
+
+// lookup returns the region for pc in view v, translating it if need be; nil
+// when the interpreter must run there. The jump cache then knows it.
+func (e *Engine) lookup(v *view, pc uint64) *region {
+	if !v.wide {
+		pc = sext(pc)
+	}
+	if pc&3 != 0 || sext(pc) != pc {
+		return nil
+	}
+	p, ok := e.core.Fetch(pc)
+	if !ok {
+		return nil
+	}
+	k := key{pa: p.PA | pc&(mem.PageSize-1), va: uint32(pc), mode: uint8(v.mode)}
+	if !p.Cached {
+		k.pa |= 1
+	}
+	r := e.regions[k]
+	if r == nil {
+		if r = e.translate(v, k, p); r == nil {
+			return nil
+		}
+	}
+	if p.Entry >= 0 {
+		e.entryExec[p.Entry] = true
+	}
+	v.jump[k.va>>2&(jumpSlots-1)] = jumpSlot{tag: k.va, code: e.code(r.entry)}
+	return r
+}
+
+// translate makes the region k of page p.
+func (e *Engine) translate(v *view, k key, p mips.Page) *region {
+	mr, off := e.core.Memory(p)
+	if mr == nil || mr.RAM == nil {
+		return nil
+	}
+	const most = 32 << 10 // bytes of code of one region
+	if e.pos+most > len(e.arena.rw) {
+		e.flush()
+	}
+	s := &e.scan
+	q := e.core.Quirks()
+	s.decoder = decoder{narrow: v.narrow, kernel: v.mode == 0, overflow: q&mips.QuirkOverflow != 0}
+	s.ram = mr.RAM[off : off+mem.PageSize]
+	s.va = k.va &^ (mem.PageSize - 1)
+	idle := e.core.IdlePC()
+	s.idle, s.idleOK = uint32(idle), idle != 0 && sext(idle) == idle
+	blocks := s.scan(k.va)
+	r := &region{key: k, pc: k.va, lo: s.lo, hi: s.hi}
+	r.src = append([]byte(nil), s.ram[r.lo:r.hi]...)
+
+	pg := e.pages[p.PA]
+	if pg == nil {
+		pg = &codePage{region: mr, off: off, pa: p.PA}
+		e.pages[p.PA] = pg
+	}
+	if !pg.marked {
+		pg.marked = true
+		e.mark(pg)
+	}
+	r.page = pg
+	pg.regions = append(pg.regions, r)
+	e.regions[k] = r
+
+	m := &e.emit
+	m.v, m.r = v, r
+	m.N = e.pos
+	m.Align(16)
+	r.entry = m.N
+	e.fixups = e.fixups[:0]
+	m.reset()
+	m.region(blocks)
+	for _, f := range e.fixups {
+		m.Link(f.at, find(blocks, f.to).label)
+	}
+	if e.perf != nil {
+		fmt.Fprintf(e.perf, "%x %x guest_%08x\n", e.code(r.entry), m.N-r.entry, k.va)
+	}
+	e.pos = m.N
+	e.stats.Blocks++
+	return r
+}
+
+// mark has stores to a page with code reported.
+func (e *Engine) mark(pg *codePage) {
+	e.core.MarkCode(pg.region, pg.off, pg.pa)
+	e.revoke(uintptr(unsafe.Pointer(&pg.region.RAM[pg.off])))
+}
+
+// revoke takes the page of host memory at host out of the tables of stores.
+func (e *Engine) revoke(host uintptr) {
+	for _, v := range e.views {
+		if v == nil {
+			continue
+		}
+		for _, p := range v.fixedPages {
+			if v.writes[p]+uint64(p)<<mem.PageShift == uint64(host) {
+				v.writes[p] = 0
+			}
+		}
+	}
+	for i := range e.entryPages {
+		for _, f := range e.entryPages[i] {
+			if f.view.writes[f.page]+uint64(f.page)<<mem.PageShift == uint64(host) {
+				f.view.writes[f.page] = 0
+			}
+		}
+	}
+}
+
+func (e *Engine) newSite(from *region, target uint32, at, stub int) int32 {
+	e.sites = append(e.sites, site{from: from, target: target, at: int32(at), stub: int32(stub)})
+	return int32(len(e.sites) - 1)
+}
+
+// link makes jump s go to r directly.
+func (e *Engine) link(s int32, r *region) {
+	t := &e.sites[s]
+	if t.to != nil {
+		return
+	}
+	if t.target&^(mem.PageSize-1) != t.from.pc&^(mem.PageSize-1) {
+		if p, ok := e.core.Fetch(sext(uint64(t.target))); ok && p.Entry >= 0 {
+			e.entrySites[p.Entry] = append(e.entrySites[p.Entry], s)
+		}
+	}
+	t.to = r
+	r.in = append(r.in, s)
+	e.emit.Link(int(t.at), r.entry)
+}
+
+func (e *Engine) unlink(s int32) {
+	t := &e.sites[s]
+	if t.to == nil {
+		return
+	}
+	t.to = nil
+	e.emit.Link(int(t.at), int(t.stub))
+}
+
+// drop makes r unreachable.
+func (e *Engine) drop(r *region) {
+	r.dead = true
+	e.dropped = true
+	delete(e.regions, r.key)
+	for _, s := range r.in {
+		if e.sites[s].to == r {
+			e.unlink(s)
+		}
+	}
+	v := e.views[r.key.mode]
+	if j := &v.jump[r.pc>>2&(jumpSlots-1)]; j.code == e.code(r.entry) {
+		*j = e.emptyJump()
+	}
+	e.stats.Dropped++
+}
+
+func (e *Engine) emptyJump() jumpSlot { return jumpSlot{tag: 1, code: e.code(e.stubs.indirect)} }
+
+func (e *Engine) clearJumps() {
+	for _, v := range e.views {
+		if v == nil {
+			continue
+		}
+		for i := range v.jump {
+			v.jump[i] = e.emptyJump()
+		}
+	}
+}
+
+// flush drops all code.
+func (e *Engine) flush() {
+	e.stale = false
+	e.dropped = true
+	clear(e.regions)
+	clear(e.pages)
+	e.sites = e.sites[:0]
+	for i := range e.entrySites {
+		e.entrySites[i] = e.entrySites[i][:0]
+		e.entryExec[i] = false
+	}
+	e.pos = e.stubs.end
+	e.clearJumps()
+	e.stats.Flushes++
+}
+
+// EntryChanged implements mips.Engine.
+func (e *Engine) EntryChanged(i int) {
+	for _, f := range e.entryPages[i] {
+		f.view.reads[f.page], f.view.writes[f.page] = 0, 0
+	}
+	e.entryPages[i] = e.entryPages[i][:0]
+	if !e.entryExec[i] {
+		return
+	}
+	e.entryExec[i] = false
+	for _, s := range e.entrySites[i] {
+		e.unlink(s)
+	}
+	e.entrySites[i] = e.entrySites[i][:0]
+	e.clearJumps()
+	e.dropped = true
+}
+
+// ASIDChanged implements mips.Engine.
+func (e *Engine) ASIDChanged() {
+	for i := range e.state.TLB {
+		if !e.state.TLB[i].Global && (len(e.entryPages[i]) > 0 || e.entryExec[i]) {
+			e.EntryChanged(i)
+		}
+	}
+}
+
+// TranslationsChanged implements mips.Engine.
+func (e *Engine) TranslationsChanged() {
+	for i := range e.entryPages {
+		for _, f := range e.entryPages[i] {
+			f.view.reads[f.page], f.view.writes[f.page] = 0, 0
+		}
+		e.entryPages[i] = e.entryPages[i][:0]
+	}
+	for _, v := range e.views {
+		if v == nil {
+			continue
+		}
+		for _, p := range v.fixedPages {
+			v.reads[p], v.writes[p] = 0, 0
+		}
+		v.fixedPages = v.fixedPages[:0]
+	}
+	e.stale = true
+}
+
+// MapChanged implements mips.Engine.
+func (e *Engine) MapChanged() { e.TranslationsChanged() }
+
+// CodeChanged implements mips.Engine.
+func (e *Engine) CodeChanged() { e.stale = true }
+
+// CodeWritten implements mips.Engine: it drops the regions whose code is no
+// longer what it was.
+func (e *Engine) CodeWritten(pa uint64) {
+	pg := e.pages[pa]
+	if pg == nil || !pg.marked {
+		return
+	}
+	kept := pg.regions[:0]
+	ram := pg.region.RAM[pg.off:]
+	for _, r := range pg.regions {
+		if string(r.src) == string(ram[r.lo:r.hi]) {
+			kept = append(kept, r)
+		} else {
+			e.drop(r)
+		}
+	}
+	clear(pg.regions[len(kept):])
+	pg.regions = kept
+	pg.marked = false
+	if len(kept) > 0 {
+		// Nobody was allowed to write meanwhile.
+		pg.marked = true
+		pg.region.MarkCode(pg.off)
+	}
+}
+
+// WritesWatched implements mips.Engine.
+func (e *Engine) WritesWatched(pa uint64) {
+	if r := e.core.Map().Find(pa, false); r != nil && r.RAM != nil {
+		e.revoke(uintptr(unsafe.Pointer(&r.RAM[pa-r.Base])))
+	}
+}
+
+// Close gives back the memory of e. The processor must not run any more, or
+// have another engine.
+func (e *Engine) Close() {
+	e.arena.free()
+	if e.perf != nil {
+		_ = e.perf.Close()
+	}
+}
