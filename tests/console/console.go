@@ -9,10 +9,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -44,19 +46,37 @@ func New(r io.Reader, w io.Writer) *Console {
 	return c
 }
 
-// Open drives the console of the device whose folder in the tree is dir.
+// Open drives the console of the device whose folder in the tree is dir. A
+// child process reads it, since only the end of a process ends a read that
+// waits for a router to print something.
 func Open(dir string) (*Console, error) {
 	path := filepath.Join(dir, "console")
-	r, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
 	w, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
-		r.Close()
 		return nil, err
 	}
-	return New(r, w), nil
+	cat := exec.Command("cat", path)
+	cat.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	r, err := cat.StdoutPipe()
+	if err == nil {
+		err = cat.Start()
+	}
+	if err != nil {
+		w.Close()
+		return nil, err
+	}
+	return New(child{r, cat}, w), nil
+}
+
+// child is the output of a process, which ends when it is closed.
+type child struct {
+	io.Reader
+	cmd *exec.Cmd
+}
+
+func (c child) Close() error {
+	_ = c.cmd.Process.Kill()
+	return c.cmd.Wait()
 }
 
 func (c *Console) read(r io.Reader) {

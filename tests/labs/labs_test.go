@@ -75,9 +75,8 @@ func TestSerialLink(t *testing.T) {
 		ping(t, r1, "10.0.0.2")
 	}
 
-	if got := d.Read("labs", "simple1", "R1", "state"); got != "running" {
-		t.Errorf("state of R1 is %q", got)
-	}
+	d.WaitState("simple1", "R1", "running")
+	d.WaitState("simple1", "R2", "running")
 	table := d.Read("status")
 	for _, want := range []string{"R1", "R2", "simple1", "running"} {
 		if !strings.Contains(table, want) {
@@ -265,6 +264,7 @@ func TestBadLabFile(t *testing.T) {
 	d := testlab.Start(t)
 	d.MustWriteLab("lab", simple1)
 	r1 := d.Console("lab", "R1")
+	d.WaitState("lab", "R1", "running")
 	pid := d.NodePID("lab", "R1")
 
 	bad := strings.Replace(simple1, "ram = 64", "ram = lots\n    bogus = 1", 1) + "    s9/0 = R1 s1/1\n"
@@ -369,6 +369,7 @@ func TestConfigSurvivesCrashOfTheNode(t *testing.T) {
 		return err == nil && bytes.Contains(text, []byte("hostname Alpha"))
 	})
 
+	d.WaitState("simple1", "R2", "running")
 	pid2 := d.NodePID("simple1", "R2")
 	if err := syscall.Kill(d.NodePID("simple1", "R1"), syscall.SIGKILL); err != nil {
 		t.Fatal(err)

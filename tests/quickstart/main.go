@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -93,6 +94,11 @@ func run(bin string) error {
 	got, sent, err := r1.Ping("10.0.0.2", 30*time.Second)
 	if err != nil {
 		return err
+	}
+	for _, device := range []string{"R1", "R2"} {
+		if err := waitRunning(filepath.Join(lab, device)); err != nil {
+			return err
+		}
 	}
 	table, err := os.ReadFile(filepath.Join(mount, "status"))
 	if err != nil {
@@ -240,6 +246,47 @@ func prompt(lab, device string) (*console.Console, error) {
 	return c, nil
 }
 
+// waitRunning waits until a router that gave a prompt counts as running: it
+// does once it has been quiet for a moment.
+func waitRunning(dir string) error {
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		text, err := os.ReadFile(filepath.Join(dir, "state"))
+		if err != nil {
+			return err
+		}
+		if strings.TrimSpace(string(text)) == "running" {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%s is still %s", dir, text)
+		}
+	}
+}
+
+// holder returns the process that holds a lock file, 0 when none does.
+func holder(path string) (int, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); err == nil {
+		return 0, nil
+	}
+	text, err := io.ReadAll(f)
+	if err != nil {
+		return 0, err
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return 0, fmt.Errorf("%s names no process: %w", path, err)
+	}
+	return pid, nil
+}
+
 func halt(string) error {
 	if systemd() {
 		if _, err := os.Stat(unit); err == nil {
@@ -253,17 +300,13 @@ func halt(string) error {
 			return exec.Command("systemctl", "daemon-reload").Run()
 		}
 	}
-	text, err := os.ReadFile(filepath.Join(runtime, "dynemud.pid"))
-	if errors.Is(err, os.ErrNotExist) {
-		step("dynemud is not running")
-		return nil
-	}
+	pid, err := holder(filepath.Join(runtime, "lock"))
 	if err != nil {
 		return err
 	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil {
-		return fmt.Errorf("%s: %w", filepath.Join(runtime, "dynemud.pid"), err)
+	if pid == 0 {
+		step("dynemud is not running")
+		return nil
 	}
 	step("stopping dynemud (process %d) and its routers", pid)
 	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {

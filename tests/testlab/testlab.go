@@ -69,7 +69,6 @@ type Daemon struct {
 	t                             testing.TB
 	Mount, State, Runtime, Prefix string
 	cmd                           *exec.Cmd
-	log                           *bytes.Buffer
 	exited                        chan struct{}
 }
 
@@ -98,7 +97,8 @@ func Start(t testing.TB) *Daemon {
 	d.Run()
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("log of the daemon:\n%s", d.log)
+			text, _ := os.ReadFile(filepath.Join(dir, "dynemud.log"))
+			t.Logf("log of the daemon:\n%s", text)
 		}
 		d.Stop()
 		if left := d.Leftovers(); len(left) > 0 {
@@ -113,7 +113,6 @@ func Start(t testing.TB) *Daemon {
 // tree is served.
 func (d *Daemon) Run() {
 	d.t.Helper()
-	d.log = &bytes.Buffer{}
 	d.cmd = exec.Command(filepath.Join(Bin(d.t), "dynemud"), "--mount", d.Mount, "--state", d.State,
 		"--runtime", d.Runtime, "--prefix", d.Prefix, "--spawn", "direct", "--hypervisor", "", "--log-level", "debug")
 	logFile, err := os.OpenFile(filepath.Join(d.State, "..", "dynemud.log"), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
@@ -126,11 +125,9 @@ func (d *Daemon) Run() {
 		d.t.Fatal(err)
 	}
 	d.exited = make(chan struct{})
+	logFile.Close()
 	go func() {
 		_ = d.cmd.Wait()
-		text, _ := os.ReadFile(logFile.Name())
-		d.log.Write(text)
-		logFile.Close()
 		close(d.exited)
 	}()
 	for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(10 * time.Millisecond) {
@@ -139,7 +136,8 @@ func (d *Daemon) Run() {
 		}
 		select {
 		case <-d.exited:
-			d.t.Fatalf("dynemud ended at its start:\n%s", d.log)
+			text, _ := os.ReadFile(logFile.Name())
+			d.t.Fatalf("dynemud ended at its start:\n%s", text)
 		default:
 		}
 		if time.Now().After(deadline) {
