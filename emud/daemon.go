@@ -382,8 +382,8 @@ func (d *Daemon) openBuiltin() (*os.File, string, error) {
 	return f, path, nil
 }
 
-// parse parses the text of a lab file and adds what only the daemon
-// can know: names that would clash in the tree or with another lab.
+// parse parses the text of a lab file and adds what only the daemon can know:
+// names that would clash with those of another lab.
 func (d *Daemon) parse(name string, text []byte) (*lab.Lab, []lab.Message) {
 	topo, msgs := lab.Parse(name, text, d.opt.Hosts...)
 	if topo == nil || hasError(msgs) {
@@ -403,12 +403,6 @@ func (d *Daemon) parse(name string, text []byte) (*lab.Lab, []lab.Message) {
 		}
 	}
 	for _, r := range topo.Routers {
-		if labEntries[r.Name] {
-			refuseRouter(r, "router name %s is the name of a file of the lab; choose another", r.Name)
-		}
-		if len(r.Name) > maxName {
-			refuseRouter(r, "router name %s is longer than %d characters", r.Name, maxName)
-		}
 		for _, key := range d.globalNames(name, r.Name) {
 			if o, taken := owner[key]; taken {
 				refuseRouter(r, "router %s would share the name %s with %s; rename one of them", r.Name, key, o)
@@ -420,12 +414,6 @@ func (d *Daemon) parse(name string, text []byte) (*lab.Lab, []lab.Message) {
 		return nil, msgs
 	}
 	return topo, msgs
-}
-
-// labEntries are the names in a lab's directory that are not devices.
-var labEntries = map[string]bool{
-	"status": true, "ctl": true, "errors": true, "result": true, "topology.dot": true,
-	"topology.svg": true, "captures": true, "files": true,
 }
 
 func hasError(msgs []lab.Message) bool {

@@ -196,14 +196,33 @@ func (dev *Device) wanted() bool {
 	return dev.keep.Run && dev.node == nil && dev.rest == node.Stopped
 }
 
+func (dev *Device) shouldRun() bool {
+	dev.mu.Lock()
+	defer dev.mu.Unlock()
+	return dev.keep.Run
+}
+
 // State is the device's state, and since when.
 func (dev *Device) State() (node.State, time.Time) {
 	dev.mu.Lock()
-	defer dev.mu.Unlock()
-	if dev.node == nil {
-		return dev.rest, dev.since
+	n, ending, since := dev.node, dev.ending, dev.since
+	dev.mu.Unlock()
+	if n != nil {
+		s := n.State()
+		switch {
+		case s != node.Stopped && s != node.Crashed:
+			return s, since
+		case ending:
+			return node.Stopped, since
+		}
+		dev.ended(n) // which watch is about to note
 	}
-	return dev.node.State(), dev.since
+	dev.mu.Lock()
+	defer dev.mu.Unlock()
+	if dev.node != nil && dev.node != n {
+		return dev.node.State(), dev.since
+	}
+	return dev.rest, dev.since
 }
 
 // ErrorText says why the last command to the device failed, or why it does
@@ -236,6 +255,12 @@ func (dev *Device) attach(n Node, with *lab.Router) {
 // watch notes the end of the node.
 func (dev *Device) watch(n Node) {
 	<-n.Done()
+	dev.ended(n)
+}
+
+// ended notes that the node has ended by itself, once.
+func (dev *Device) ended(n Node) {
+	reason, state := n.Reason(), n.State()
 	dev.mu.Lock()
 	if dev.node != n || dev.ending {
 		dev.mu.Unlock()
@@ -243,19 +268,21 @@ func (dev *Device) watch(n Node) {
 	}
 	dev.node, dev.started = nil, nil
 	dev.rest, dev.since = node.Crashed, time.Now()
-	dev.errText = oneLine(fmt.Sprintf("crashed: %s; the log says what it did last, and start runs it again", n.Reason()))
-	if n.State() == node.Stopped {
+	dev.errText = oneLine(fmt.Sprintf("crashed: %s; the log says what it did last, and start runs it again", reason))
+	if state == node.Stopped {
 		dev.rest, dev.errText = node.Stopped, ""
 	}
 	rest := dev.rest
 	dev.signal()
 	dev.mu.Unlock()
-	dev.lab.d.log.Error("router ended by itself", "lab", dev.lab.name, "device", dev.name, "pid", n.PID(), "state", rest, "reason", n.Reason())
-	dev.lab.op.Lock()
-	defer dev.lab.op.Unlock()
-	if dev.running() == nil {
-		dev.unplugged()
-	}
+	dev.lab.d.log.Error("router ended by itself", "lab", dev.lab.name, "device", dev.name, "pid", n.PID(), "state", rest, "reason", reason)
+	go func() {
+		dev.lab.op.Lock()
+		defer dev.lab.op.Unlock()
+		if dev.running() == nil {
+			dev.unplugged()
+		}
+	}()
 }
 
 // unplugged takes the carrier from what the device's ports are joined to, after

@@ -276,6 +276,9 @@ func (l *Lab) apply(text []byte) error {
 	}
 	msgs = append(msgs, moved...)
 	for _, step := range lab.Diff(old, topo) {
+		if c, ok := step.(lab.ChangeRouter); ok {
+			step = l.whenApplied(c)
+		}
 		rep.lines = append(rep.lines, step.String())
 	}
 	if err := writeFile(l.appliedPath(), text, 0o600); err != nil {
@@ -290,6 +293,25 @@ func (l *Lab) apply(text []byte) error {
 	l.setError(nil)
 	l.d.log.Info("lab applied", "lab", l.name, "routers", len(topo.Routers), "links", len(topo.Links))
 	return nil
+}
+
+// whenApplied moves the options that a running node does not take to those that
+// wait for its next start.
+func (l *Lab) whenApplied(c lab.ChangeRouter) lab.ChangeRouter {
+	dev := l.Device(c.New.Name)
+	if dev == nil || dev.running() == nil {
+		return c
+	}
+	var live []string
+	for _, option := range c.Live {
+		if option == "autostart" {
+			live = append(live, option)
+		} else {
+			c.NeedsRestart = append(c.NeedsRestart, option)
+		}
+	}
+	c.Live = live
+	return c
 }
 
 // adopt makes topo what is asked for, with a Device for each router.
@@ -393,6 +415,14 @@ func (l *Lab) resume() {
 		}
 	}
 	l.rec.orphans = nil
+	for _, dev := range l.Devices() {
+		// The daemon ended while it was about to stop this one.
+		if !dev.shouldRun() {
+			if err := dev.stop(); err != nil {
+				l.d.log.Error("cannot stop a router", "lab", l.name, "device", dev.name, "err", err)
+			}
+		}
+	}
 	l.mu.Lock()
 	asked := l.topo != nil
 	l.mu.Unlock()
