@@ -25,6 +25,9 @@ func dropIdentity(uid, gid int) error {
 		if uid <= 0 || gid <= 0 {
 			return fmt.Errorf("run as user %d, group %d: want numbers above 0", uid, gid)
 		}
+		if err := dropBoundingSet(); err != nil {
+			return err
+		}
 		if err := syscall.Setgroups(nil); err != nil {
 			return fmt.Errorf("drop groups: %w", err)
 		}
@@ -51,6 +54,20 @@ func dropIdentity(uid, gid int) error {
 		return fmt.Errorf("set undumpable: %w", err)
 	}
 	return nil
+}
+
+// dropBoundingSet takes every capability that the kernel knows out of what the
+// process and its children could ever gain.
+func dropBoundingSet() error {
+	for c := uintptr(0); ; c++ {
+		_, _, errno := syscall.AllThreadsSyscall6(unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, c, 0, 0, 0, 0)
+		switch {
+		case errno == unix.EINVAL && c > 0:
+			return nil // the last one was the kernel's last
+		case errno != 0:
+			return fmt.Errorf("drop capability %d from the bounding set: %w", c, errno)
+		}
+	}
 }
 
 // enterSandbox leaves the process nothing but the descriptors that it holds:
