@@ -253,7 +253,7 @@ func (e *Engine) Execute() {
 		v := e.current()
 		pc := e.state.PC
 		var code uintptr
-		if v != nil && (!v.wide || sext(pc) == pc) {
+		if v != nil && pc&3 == 0 && (!v.wide || sext(pc) == pc) {
 			if j := &v.jump[uint32(pc)>>2&(jumpSlots-1)]; j.tag == uint32(pc) {
 				code = j.code
 			} else if r := e.lookup(v, pc); r != nil {
@@ -329,6 +329,12 @@ func (e *Engine) access(v *view) uintptr {
 	var ok bool
 	major := desc & 0x3f
 	size := width(major)
+	if va&uint64(size-1) != 0 && !v.wide {
+		// BadVAddr shows all 64 bits.
+		if w, ok := k.Word(pc); ok {
+			va = s.GPR[w>>21&31] + uint64(int64(int16(w)))
+		}
+	}
 	if major < 0x28 || major == 0x37 {
 		var x uint64
 		if x, ok = k.Load(pc, slot, va, size); ok && reg != 0 {

@@ -24,6 +24,9 @@ type Config struct {
 	// InstructionTime makes guest time follow executed instructions, so that a
 	// run is repeatable.
 	InstructionTime bool `json:"instruction_time,omitempty"`
+	// NoJIT makes the interpreter run the guest, as it does on processors that the
+	// translator does not know.
+	NoJIT bool `json:"no_jit,omitempty"`
 }
 
 // Host is what the surrounding process hands to a machine.

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"dynemu/jit"
 	"dynemu/vm/card"
 	"dynemu/vm/event"
 	"dynemu/vm/mem"
@@ -70,6 +71,7 @@ type Machine struct {
 	host  Host
 	board board
 	cpu   *mips.CPU
+	jit   *jit.Engine // nil when the interpreter runs the guest
 	loop  *event.Loop
 	saver *saver
 
@@ -131,6 +133,11 @@ func New(cfg Config, host Host) (*Machine, error) {
 		return nil, err
 	}
 	m.cpu = m.board.CPU()
+	if !cfg.NoJIT {
+		if m.jit, err = jit.New(m.cpu, jit.Options{}); err != nil {
+			host.Log("CPU", "the interpreter runs the guest: "+err.Error())
+		}
+	}
 	m.board.OnPowerOff(func() { m.powerOff = true; m.cpu.Stop() })
 	m.board.OnReload(func() { m.reload = true; m.cpu.Stop() })
 	for slot, c := range m.board.Slots() {
@@ -147,6 +154,12 @@ func New(cfg Config, host Host) (*Machine, error) {
 	return m, nil
 }
 
+// declaredIdlePasses is how often an idle loop that the image itself declares
+// (rom.IdleSymbol) turns without an interrupt before the router sleeps. The
+// symbol stands where the loop has found nothing to do, so that one full turn
+// after the last interrupt is enough.
+const declaredIdlePasses = 2
+
 // boot resets the hardware and loads the image, as a power cycle does.
 func (m *Machine) boot() error {
 	m.board.Reset()
@@ -156,10 +169,13 @@ func (m *Machine) boot() error {
 	}
 	m.board.SetEntry(entry)
 	m.idlePC = m.cfg.IdlePC
+	passes := 0 // the CPU's default, for an address that somebody found by sampling
 	if m.idlePC == 0 && idle != 0 {
 		m.idlePC = uint64(int64(int32(idle)))
+		passes = declaredIdlePasses
 	}
 	m.cpu.SetIdlePC(m.idlePC)
+	m.cpu.SetIdleMax(passes)
 	return nil
 }
 
@@ -244,6 +260,10 @@ func (m *Machine) end() {
 	m.saver.close()
 	for _, p := range m.ports {
 		p.close()
+	}
+	if m.jit != nil {
+		m.cpu.SetEngine(nil)
+		m.jit.Close()
 	}
 	m.free()
 }

@@ -77,12 +77,13 @@ func (k Core) Interpret() { k.c.interpret() }
 // branch.
 func (k Core) Step() {
 	c := k.c
-	rest := c.n - 1
-	c.n0 -= rest
+	left, before := c.n, c.Instructions()
+	c.n0 -= left - 1
 	c.n = 1
 	c.interpret()
-	c.n0 += rest
-	c.n += rest
+	done := c.n0 - c.n
+	c.n = max(left-int(c.Instructions()-before), 0)
+	c.n0 = c.n + done
 }
 
 // Mode returns the operating mode, 0 kernel, 1 supervisor, 2 user; whether
@@ -141,6 +142,12 @@ func (k Core) MarkCode(r *mem.Region, off, pa uint64) {
 			}
 		}
 	}
+}
+
+// Word returns the instruction at pc, which is in memory.
+func (k Core) Word(pc uint64) (uint32, bool) {
+	w, err := k.c.Read(pc, 4)
+	return uint32(w), err == nil
 }
 
 // at sets the position for an access by the engine.
