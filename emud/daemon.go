@@ -270,7 +270,7 @@ func (d *Daemon) Detached() <-chan struct{} { return d.detach }
 // daemon to adopt.
 func (d *Daemon) Release() {
 	for _, l := range d.Labs() {
-		l.cancelPending()
+		l.finishPending()
 		l.op.Lock() // what is under way ends first
 		for _, dev := range l.Devices() {
 			dev.release()
@@ -291,7 +291,7 @@ func (d *Daemon) Shutdown(ctx context.Context) error {
 			errs = append(errs, ctx.Err())
 			break
 		}
-		labs[i].cancelPending()
+		labs[i].finishPending()
 		if err := labs[i].shutdown(); err != nil {
 			errs = append(errs, err)
 		}

@@ -138,6 +138,7 @@ func TestApplyMakesWhatIsAsked(t *testing.T) {
 		"link test-m-R1/f2-0 LAN m/7",
 		"link test-m-R2/f2-0 LAN m/7",
 		"ns test-m-R1", "ns test-m-R2", "ns test-m-R3",
+		"tap test-m-R1/f1-0", "tap test-m-R1/f2-0", "tap test-m-R2/f1-0", "tap test-m-R2/f2-0",
 	}
 	if got := h.net.Inventory(); !reflect.DeepEqual(got, want) {
 		t.Errorf("in the network: %q\nwant %q", got, want)
@@ -220,9 +221,17 @@ func TestApplyDifference(t *testing.T) {
 	if h.nodes.Get("m", "R3") != nil {
 		t.Error("R3 runs after it was removed")
 	}
+	// R1 has the cards of its start until it is reloaded, and so its interfaces.
+	if got := h.net.Inventory(); !reflect.DeepEqual(got, []string{"ns test-m-R1", "tap test-m-R1/f1-0", "tap test-m-R1/f2-0"}) {
+		t.Errorf("left in the network: %q", got)
+	}
+	if err := h.device("m", "R1").Reload(); err != nil {
+		t.Fatal(err)
+	}
 	if got := h.net.Inventory(); !reflect.DeepEqual(got, []string{"ns test-m-R1"}) {
 		t.Errorf("left in the network: %q", got)
 	}
+	before[0] = h.nodes.Get("m", "R1").ID()
 	h.mustApply("m", mixed)
 	if startup, _, err := h.device("m", "R3").Configs(); string(startup) != "hostname fry\n" || err != nil {
 		t.Errorf("configuration of R3: %q %v", startup, err)
@@ -476,7 +485,7 @@ func TestPortsOfTwoLabs(t *testing.T) {
 // TestFailures: what fails is reported, the rest goes on, and the next apply
 // makes up for it.
 func TestFailures(t *testing.T) {
-	for _, method := range []string{"EnsureNamespace", "Link", "Attach", "EnsureLAN", "OpenTAP"} {
+	for _, method := range []string{"EnsureNamespace", "EnsureTAP", "Link", "Attach", "EnsureLAN", "OpenTAP"} {
 		t.Run(method, func(t *testing.T) {
 			h := newHost(t)
 			h.net.Fail = method
@@ -487,7 +496,7 @@ func TestFailures(t *testing.T) {
 			if err := h.d.Lab("m").Command("apply"); err != nil {
 				t.Fatal(err)
 			}
-			if got := h.net.Inventory(); len(got) != 7 {
+			if got := h.net.Inventory(); len(got) != 11 {
 				t.Errorf("in the network after the second apply: %q", got)
 			}
 			for _, r := range []string{"R1", "R2", "R3"} {
@@ -517,8 +526,10 @@ func TestQuiet(t *testing.T) {
 	if h.nodes.Get("m", "R1") != r1 {
 		t.Error("R1 was restarted")
 	}
+	// A removal is not forgotten when the daemon ends before it is due.
 	l.ScheduleRemoval()
-	l.Wait(t.Context())
+	h.d.Release()
+	h.start()
 	if h.d.Lab("m") != nil || h.nodes.Get("m", "R1") != nil || len(h.net.Inventory()) != 0 {
 		t.Errorf("after the removal: %q", h.net.Inventory())
 	}

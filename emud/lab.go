@@ -192,6 +192,20 @@ func (l *Lab) cancelPending() {
 	}
 }
 
+// finishPending does a removal that is scheduled, at once, and drops an apply:
+// the next daemon finds the text.
+func (l *Lab) finishPending() {
+	l.mu.Lock()
+	p := l.pending
+	now := p != nil && p.remove && p.timer.Stop()
+	l.mu.Unlock()
+	if now {
+		l.settle(p)
+		return
+	}
+	l.cancelPending()
+}
+
 // Wait returns when nothing is scheduled for the lab, or when ctx ends.
 func (l *Lab) Wait(ctx context.Context) {
 	for {

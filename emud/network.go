@@ -26,10 +26,15 @@ type Network interface {
 	EnsureNamespace(name string) error
 	// RemoveNamespace removes it with all its interfaces; none is no error.
 	RemoveNamespace(name string) error
-	// OpenTAP makes the TAP and opens it; the descriptor is for the node.
+	// EnsureTAP makes the TAP of a port. It stays while no node holds it, and
+	// has no carrier then.
+	EnsureTAP(e Endpoint) error
+	// RemoveTAP removes it; none is no error.
+	RemoveTAP(e Endpoint) error
+	// OpenTAP opens the TAP; the descriptor is for the node.
 	OpenTAP(e Endpoint) (*os.File, error)
 	// Link joins two ports so that every frame passes. It is called again when
-	// a TAP came or went, since only TAPs that a node holds have carrier.
+	// a node opened a TAP or ended, to bring the carrier of both ends in line.
 	Link(a, b Endpoint) error
 	// Unlink undoes Link; not linked is no error.
 	Unlink(a, b Endpoint) error

@@ -17,8 +17,10 @@ import (
 // record is what a lab has in the kernel. It names at least what exists.
 type record struct {
 	Namespaces map[string]bool `json:"namespaces,omitempty"` // by device
-	Wires      map[string]wire `json:"wires,omitempty"`      // by link
-	LANs       map[string]bool `json:"lans,omitempty"`       // by LAN as written
+	// TAPs are the Ethernet ports that have an interface.
+	TAPs  map[string]lab.End `json:"taps,omitempty"`  // by "DEVICE PORT"
+	Wires map[string]wire    `json:"wires,omitempty"` // by link
+	LANs  map[string]bool    `json:"lans,omitempty"`  // by LAN as written
 	// Started is what each running router was started with.
 	Started map[string]*lab.Router `json:"started,omitempty"`
 
@@ -92,12 +94,15 @@ func (r *record) comparable() []any {
 	for name, s := range r.Started {
 		started[name] = *s
 	}
-	return []any{r.Namespaces, r.Wires, r.LANs, started}
+	return []any{r.Namespaces, r.TAPs, r.Wires, r.LANs, started}
 }
 
 func (r *record) init() {
 	if r.Namespaces == nil {
 		r.Namespaces = map[string]bool{}
+	}
+	if r.TAPs == nil {
+		r.TAPs = map[string]lab.End{}
 	}
 	if r.Wires == nil {
 		r.Wires = map[string]wire{}
@@ -150,6 +155,7 @@ func (l *Lab) reconcile(rep *report) {
 		}
 	}
 	l.dropNamespaces(rep, topo)
+	l.dropTAPs(rep)
 
 	l.makeNetwork(rep, topo, lans)
 	l.save()
@@ -243,6 +249,34 @@ func (l *Lab) dropNamespaces(rep *report, topo *lab.Lab) {
 			continue
 		}
 		delete(l.rec.Namespaces, name)
+		for key, e := range l.rec.TAPs {
+			if e.Device == name {
+				delete(l.rec.TAPs, key)
+			}
+		}
+	}
+}
+
+// dropTAPs removes the interfaces of ports that neither the lab file nor a
+// running router has.
+func (l *Lab) dropTAPs(rep *report) {
+	keep := map[string]bool{}
+	for _, dev := range l.Devices() {
+		for _, r := range []*lab.Router{dev.asked(), dev.Router()} {
+			for _, p := range r.Ports {
+				keep[dev.name+" "+p.Name] = p.Kind == lab.Ethernet
+			}
+		}
+	}
+	for _, key := range sortedKeys(l.rec.TAPs) {
+		if keep[key] {
+			continue
+		}
+		if err := l.d.opt.Network.RemoveTAP(l.endpoint(l.rec.TAPs[key])); err != nil {
+			rep.addf("%s: cannot remove its interface: %v", key, err)
+			continue
+		}
+		delete(l.rec.TAPs, key)
 	}
 }
 
@@ -252,6 +286,12 @@ func (l *Lab) makeNetwork(rep *report, topo *lab.Lab, lans map[string]bool) {
 	net := l.d.opt.Network
 	for _, r := range topo.Routers {
 		l.rec.Namespaces[r.Name] = true
+		for _, p := range r.Ports {
+			if p.Kind == lab.Ethernet {
+				e := lab.End{Device: r.Name, Port: p.Name}
+				l.rec.TAPs[endKey(e)] = e
+			}
+		}
 	}
 	for id := range lans {
 		l.rec.LANs[id] = true
@@ -266,6 +306,11 @@ func (l *Lab) makeNetwork(rep *report, topo *lab.Lab, lans map[string]bool) {
 		ns := net.Namespace(l.name, r.Name)
 		if err := net.EnsureNamespace(ns); err != nil {
 			rep.addf("%s: cannot make network namespace %s: %v", r.Name, ns, err)
+		}
+	}
+	for _, key := range sortedKeys(l.rec.TAPs) {
+		if err := net.EnsureTAP(l.endpoint(l.rec.TAPs[key])); err != nil {
+			rep.addf("%s: cannot make its interface: %v", key, err)
 		}
 	}
 	for _, id := range sortedKeys(lans) {

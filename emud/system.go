@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"dynemu/emud/node"
 	"dynemu/netns"
 )
@@ -29,6 +31,7 @@ func port(e Endpoint) netns.Endpoint {
 
 func (k kernel) EnsureNamespace(name string) error { return k.m.EnsureNamespace(name) }
 func (k kernel) RemoveNamespace(name string) error { return k.m.DeleteNamespace(name) }
+func (k kernel) EnsureTAP(e Endpoint) error        { return k.m.EnsureTAP(e.Namespace, e.Interface, 0) }
 func (k kernel) OpenTAP(e Endpoint) (*os.File, error) {
 	return k.m.OpenTAP(e.Namespace, e.Interface, 0)
 }
@@ -41,6 +44,16 @@ func (k kernel) Attach(lab, id string, e Endpoint) error {
 }
 func (k kernel) Detach(lab, id string, e Endpoint) error {
 	return k.m.DetachLAN(k.lan(lab, id), port(e))
+}
+
+// RemoveTAP opens the TAP and closes it for the last time.
+func (k kernel) RemoveTAP(e Endpoint) error {
+	f, err := k.m.OpenTAP(e.Namespace, e.Interface, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return unix.IoctlSetInt(int(f.Fd()), unix.TUNSETPERSIST, 0)
 }
 
 // NewNodes returns the Nodes that start processes of this host.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"sort"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -23,6 +24,7 @@ import (
 type Network struct {
 	mu    sync.Mutex
 	ns    map[string]bool
+	taps  map[string]bool
 	links map[string]bool
 	lans  map[string]bool
 	// Changes counts what was made or taken away, without what was there.
@@ -33,7 +35,7 @@ type Network struct {
 
 // NewNetwork returns an empty network.
 func NewNetwork() *Network {
-	return &Network{ns: map[string]bool{}, links: map[string]bool{}, lans: map[string]bool{}}
+	return &Network{ns: map[string]bool{}, taps: map[string]bool{}, links: map[string]bool{}, lans: map[string]bool{}}
 }
 
 func (n *Network) set(m map[string]bool, key string, on bool) {
@@ -82,7 +84,31 @@ func (n *Network) RemoveNamespace(name string) error {
 		return err
 	}
 	n.set(n.ns, name, false)
+	for tap := range n.taps {
+		if strings.HasPrefix(tap, name+"/") {
+			delete(n.taps, tap)
+		}
+	}
 	return nil
+}
+
+// EnsureTAP makes a TAP.
+func (n *Network) EnsureTAP(e emud.Endpoint) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err := n.begin("EnsureTAP", e.Namespace); err != nil {
+		return err
+	}
+	n.set(n.taps, e.String(), true)
+	return nil
+}
+
+// RemoveTAP removes a TAP.
+func (n *Network) RemoveTAP(e emud.Endpoint) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.set(n.taps, e.String(), false)
+	return n.begin("RemoveTAP")
 }
 
 // OpenTAP returns one end of a pair of sockets.
@@ -91,6 +117,9 @@ func (n *Network) OpenTAP(e emud.Endpoint) (*os.File, error) {
 	defer n.mu.Unlock()
 	if err := n.begin("OpenTAP", e.Namespace); err != nil {
 		return nil, err
+	}
+	if !n.taps[e.String()] {
+		return nil, fmt.Errorf("OpenTAP: no TAP %s", e)
 	}
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -180,6 +209,9 @@ func (n *Network) Inventory() []string {
 	var all []string
 	for k := range n.ns {
 		all = append(all, "ns "+k)
+	}
+	for k := range n.taps {
+		all = append(all, "tap "+k)
 	}
 	for k := range n.links {
 		all = append(all, "link "+k)
