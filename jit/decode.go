@@ -100,6 +100,7 @@ type insn struct {
 
 // decoder knows the mode that code is translated for.
 type decoder struct {
+	wide     bool // addresses have 64 bits
 	narrow   bool // 64-bit operations are reserved
 	kernel   bool
 	overflow bool // ADD and the like do not trap
@@ -394,4 +395,27 @@ func width(major uint32) int {
 		return 8
 	}
 	return 4
+}
+
+// uses returns the registers that in reads; 0 may be among them.
+func (in *insn) uses() []uint8 {
+	switch in.op {
+	case opInterp, opNop, opLI, opJump, opCall, opSyscall, opERET, opMFC0:
+		return nil
+	case opMOVZ, opMOVN:
+		return []uint8{in.rs, in.rt, in.rd}
+	}
+	return []uint8{in.rs, in.rt}
+}
+
+// defines returns the registers that in writes; 0 may be among them.
+func (in *insn) defines() []uint8 {
+	switch in.op {
+	case opMULT, opMULTU, opDMULT, opDMULTU, opDIV, opDIVU, opDDIV, opDDIVU:
+		return []uint8{regHI, regLO}
+	}
+	if d := in.dest(); d > 0 {
+		return []uint8{uint8(d)}
+	}
+	return nil
 }

@@ -65,10 +65,10 @@ type cold struct {
 }
 
 type move struct {
-	host        amd64.Reg
-	out, in     int // guest registers that leave and enter it
-	written     bool
-	initialized bool
+	host    amd64.Reg
+	out, in int  // guest registers that leave and enter it
+	written bool // in is written in the region
+	spilled bool // out is written in the region, in memory
 }
 
 // emitter turns blocks into code.
@@ -100,6 +100,75 @@ func (m *emitter) reset() {
 	}
 	m.moves = m.moves[:0]
 	m.cold = m.cold[:0]
+}
+
+// assign gives the host registers of a region with loops to the guest registers
+// that the loops use most. Those of the fixed mapping that are used stay where
+// they are.
+func (m *emitter) assign(blocks []block) {
+	var weight [nRegs]int
+	var written [nRegs]bool
+	// What lies between the target of a backward branch and the branch counts.
+	inLoop := func(i int) bool {
+		for j := i; j < len(blocks); j++ {
+			b := &blocks[j]
+			if b.end.op != opBranch && b.end.op != opJump {
+				continue
+			}
+			t := b.end.target()
+			for k := 0; k <= i; k++ {
+				if blocks[k].pc == t {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	for i := range blocks {
+		b := &blocks[i]
+		w := 1
+		if inLoop(i) {
+			w = 8
+		}
+		count := func(in *insn) {
+			for _, g := range in.uses() {
+				weight[g] += w
+			}
+			for _, g := range in.defines() {
+				weight[g] += w
+				written[g] = true
+			}
+		}
+		for j := range b.body {
+			count(&b.body[j])
+		}
+		if b.end.branches() {
+			count(&b.end)
+			count(&b.slot)
+		}
+	}
+	weight[0] = 0
+	for {
+		best := 0
+		for g := 1; g < nRegs; g++ {
+			if m.host[g] < 0 && weight[g] > weight[best] {
+				best = g
+			}
+		}
+		least := -1
+		for i, f := range fixed {
+			if m.host[f.guest] >= 0 && (least < 0 || weight[f.guest] < weight[fixed[least].guest]) {
+				least = i
+			}
+		}
+		if best == 0 || least < 0 || weight[best] < weight[fixed[least].guest]+8 {
+			return
+		}
+		f := fixed[least]
+		m.host[best] = int8(f.host)
+		m.host[f.guest] = -1
+		m.moves = append(m.moves, move{host: f.host, out: f.guest, in: best, written: written[best], spilled: written[f.guest]})
+	}
 }
 
 func (m *emitter) mapped(g uint8) (amd64.Reg, bool) {

@@ -442,6 +442,9 @@ func (e *Engine) lookup(v *view, pc uint64) *region {
 	if pc&3 != 0 || sext(pc) != pc {
 		return nil
 	}
+	if v.wide && pc>>mem.PageShift == 1<<31>>mem.PageShift-1 {
+		return nil // the next page has another sign
+	}
 	p, ok := e.core.Fetch(pc)
 	if !ok {
 		return nil
@@ -475,7 +478,7 @@ func (e *Engine) translate(v *view, k key, p mips.Page) *region {
 	}
 	s := &e.scan
 	q := e.core.Quirks()
-	s.decoder = decoder{narrow: v.narrow, kernel: v.mode == 0, overflow: q&mips.QuirkOverflow != 0}
+	s.decoder = decoder{wide: v.wide, narrow: v.narrow, kernel: v.mode == 0, overflow: q&mips.QuirkOverflow != 0}
 	s.ram = mr.RAM[off : off+mem.PageSize]
 	s.va = k.va &^ (mem.PageSize - 1)
 	idle := e.core.IdlePC()
@@ -504,6 +507,9 @@ func (e *Engine) translate(v *view, k key, p mips.Page) *region {
 	r.entry = m.N
 	e.fixups = e.fixups[:0]
 	m.reset()
+	if s.loops {
+		m.assign(blocks)
+	}
 	m.region(blocks)
 	for _, f := range e.fixups {
 		m.Link(f.at, find(blocks, f.to).label)

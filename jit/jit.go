@@ -17,11 +17,10 @@ type Options struct {
 
 // Stats counts what an engine did.
 type Stats struct {
-	Blocks   uint64        `json:"blocks"` // regions translated
-	Dropped  uint64        `json:"dropped"`
-	Flushes  uint64        `json:"flushes"` // times that everything was dropped
-	Bytes    int           `json:"code_bytes"`
-	Exits    [5]uint64 `json:"exits"` // budget, interpreter, memory, link, indirect
-	Stepped  uint64        `json:"interpreted"`
+	Blocks  uint64    `json:"blocks"` // regions translated
+	Dropped uint64    `json:"dropped"`
+	Flushes uint64    `json:"flushes"` // times that everything was dropped
+	Bytes   int       `json:"code_bytes"`
+	Exits   [5]uint64 `json:"exits"` // budget, interpreter, memory, link, indirect
+	Stepped uint64    `json:"interpreted"`
 }
-

@@ -2,7 +2,11 @@
 
 package jit
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"dynemu/vm/mem"
+)
 
 // block is straight code with one entry, at its start.
 type block struct {
@@ -33,7 +37,8 @@ type region struct {
 // Limits of a region, in instructions; a block's count must fit in a byte.
 const (
 	maxBlock  = 64
-	maxRegion = 96
+	maxRegion = 64
+	maxLoop   = 160 // with a loop
 )
 
 // scanner forms regions.
@@ -47,37 +52,81 @@ type scanner struct {
 	blocks []block
 	buf    []insn
 	lo, hi int
+	total  int
+	loops  bool // the region has a loop
+
+	targets  [16]uint32 // forward targets, which start a block of their own
+	ntargets int
 }
 
-// scan decodes the region that starts at pc.
+// scan decodes the region that starts at pc: the blocks that follow each other
+// without a taken branch and, when there is a loop among them, those that its
+// branches lead to, so that the loop stays in the region.
 func (s *scanner) scan(pc uint32) []block {
 	s.blocks, s.buf = s.blocks[:0], s.buf[:0]
-	s.lo, s.hi = 4096, 0
+	s.lo, s.hi = mem.PageSize, 0
 	if cap(s.buf) < 2*maxRegion {
 		s.buf = make([]insn, 0, 2*maxRegion)
 	}
-	total := 0
-	var targets [16]uint32 // forward targets that start a block of their own
-	nt := 0
+	s.total, s.ntargets = 0, 0
+	s.trace(pc)
+	s.loops = s.hasLoop()
+	if !s.loops {
+		return s.blocks
+	}
+	for i := 0; i < len(s.blocks) && s.total < maxLoop; i++ {
+		b := &s.blocks[i]
+		switch b.end.op {
+		case opBranch:
+			target, next := b.end.target(), b.next()
+			s.include(target)
+			s.include(next)
+		case opJump:
+			s.include(b.end.target())
+		}
+	}
+	return s.blocks
+}
+
+// include adds the blocks at pc, unless they are there or too many.
+func (s *scanner) include(pc uint32) {
+	if pc-s.va < mem.PageSize && s.total < maxLoop && find(s.blocks, pc) == nil {
+		s.trace(pc)
+	}
+}
+
+// hasLoop tells whether a block leads to itself or to an earlier one.
+func (s *scanner) hasLoop() bool {
+	for i := range s.blocks {
+		b := &s.blocks[i]
+		if b.end.op != opBranch && b.end.op != opJump {
+			continue
+		}
+		t := b.end.target()
+		for j := range s.blocks[:i+1] {
+			if s.blocks[j].pc == t {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// trace adds the blocks from pc on, up to one that goes elsewhere for certain.
+func (s *scanner) trace(pc uint32) {
 	for {
 		b := block{pc: pc, label: -1, end: insn{op: opNop}}
 		first := len(s.buf)
 		at := pc
 		follow := false
 		for {
-			if at-s.va >= 4096 || b.n >= maxBlock {
-				follow = at-s.va < 4096
+			if at-s.va >= mem.PageSize || b.n >= maxBlock {
+				follow = at-s.va < mem.PageSize
 				break
 			}
-			if at != pc {
-				stop := false
-				for _, t := range targets[:nt] {
-					stop = stop || t == at
-				}
-				if stop {
-					follow = true
-					break
-				}
+			if at != pc && (s.isTarget(at) || find(s.blocks, at) != nil) {
+				follow = true
+				break
 			}
 			in := s.fetch(at)
 			if s.idleOK && at == s.idle {
@@ -90,9 +139,9 @@ func (s *scanner) scan(pc uint32) []block {
 				}
 				b.n += 2
 				follow = in.op == opBranch
-				if t := in.target(); in.op == opBranch && t > at && t-s.va < 4096 && nt < len(targets) {
-					targets[nt] = t
-					nt++
+				if t := in.target(); in.op == opBranch && t > at && t-s.va < mem.PageSize && s.ntargets < len(s.targets) {
+					s.targets[s.ntargets] = t
+					s.ntargets++
 				}
 				break
 			}
@@ -109,24 +158,28 @@ func (s *scanner) scan(pc uint32) []block {
 		}
 		b.body = s.buf[first:len(s.buf):len(s.buf)]
 		s.blocks = append(s.blocks, b)
-		total += b.n
+		s.total += b.n
 		pc = b.next()
-		if !follow || total >= maxRegion-maxBlock/2 || pc-s.va >= 4096 {
-			return s.blocks
-		}
-		for i := range s.blocks {
-			if s.blocks[i].pc == pc {
-				return s.blocks
-			}
+		if !follow || s.total >= maxRegion || pc-s.va >= mem.PageSize || find(s.blocks, pc) != nil {
+			return
 		}
 	}
+}
+
+func (s *scanner) isTarget(pc uint32) bool {
+	for _, t := range s.targets[:s.ntargets] {
+		if t == pc {
+			return true
+		}
+	}
+	return false
 }
 
 // delaySlot completes b with branch in; it fails when the interpreter must
 // execute the pair.
 func (s *scanner) delaySlot(b *block, in insn) bool {
 	at := in.pc + 4
-	if at-s.va >= 4096 || s.idleOK && at == s.idle {
+	if at-s.va >= mem.PageSize || s.idleOK && at == s.idle {
 		return false
 	}
 	slot := s.fetch(at)
@@ -136,12 +189,18 @@ func (s *scanner) delaySlot(b *block, in insn) bool {
 	if (in.op == opJump || in.op == opBranch) && in.target() == in.pc {
 		return false // an idle loop, which the interpreter knows
 	}
+	if s.wide && in.op != opJR && in.op != opJALR {
+		// A target outside the 32-bit segments has no place in the tables.
+		if t := uint64(int64(int32(in.pc))) + 4 + uint64(int64(in.imm))<<2; in.w>>26&^1 != 2 && sext(t) != t {
+			return false
+		}
+	}
 	b.end, b.slot = in, slot
 	return true
 }
 
 func (s *scanner) fetch(at uint32) insn {
-	off := int(at & 4095)
+	off := int(at & (mem.PageSize - 1))
 	s.lo, s.hi = min(s.lo, off), max(s.hi, off+4)
 	return s.decode(at, binary.BigEndian.Uint32(s.ram[off:]))
 }
