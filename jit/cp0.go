@@ -27,7 +27,8 @@ var cp0Regs = [32]cp0Reg{
 	8:  {unsafe.Offsetof(mips.State{}.CP0) + unsafe.Offsetof(mips.CP0{}.BadVAddr), 64, 0},
 	10: {unsafe.Offsetof(mips.State{}.CP0) + unsafe.Offsetof(mips.CP0{}.EntryHi), 64, 0},
 	11: {unsafe.Offsetof(mips.State{}.CP0) + unsafe.Offsetof(mips.CP0{}.Compare), 32, 0},
-	12: {unsafe.Offsetof(mips.State{}.CP0) + unsafe.Offsetof(mips.CP0{}.Status), 32, 0},
+	12: {unsafe.Offsetof(mips.State{}.CP0) + unsafe.Offsetof(mips.CP0{}.Status), 32, 0xffffffff},
+	13: {unsafe.Offsetof(mips.State{}.CP0) + unsafe.Offsetof(mips.CP0{}.Cause), 32, 0},
 	14: {unsafe.Offsetof(mips.State{}.CP0) + unsafe.Offsetof(mips.CP0{}.EPC), 64, 0xffffffff},
 	30: {unsafe.Offsetof(mips.State{}.CP0) + unsafe.Offsetof(mips.CP0{}.ErrorEPC), 64, 0xffffffff},
 }

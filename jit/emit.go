@@ -488,14 +488,14 @@ func (m *emitter) indirect(b *block) {
 	in := &b.end
 	saved := b.slot.dest() == int(in.rs) && in.rs != 0
 	if saved {
-		m.Store(true, m.e.word(wordTarget2), m.src(in.rs, amd64.RAX))
+		m.Store(true, m.e.word(wordTarget), m.src(in.rs, amd64.RAX))
 	}
 	if in.op == opJALR && in.rd != 0 {
 		m.constant(in.rd, sext(uint64(in.pc+8)))
 	}
 	m.slot(b)
 	if saved {
-		m.Load(true, amd64.RAX, m.e.word(wordTarget2))
+		m.Load(true, amd64.RAX, m.e.word(wordTarget))
 	} else {
 		m.fill(true, amd64.RAX, in.rs)
 	}
@@ -518,12 +518,78 @@ func (m *emitter) dispatch() {
 	m.JmpMem(amd64.Indexed(amd64.None, amd64.RCX, 4, m.v.jumps+8))
 }
 
-// system ends a block with SYSCALL or ERET.
+// system ends a block with SYSCALL or ERET. In kernel mode the exception is
+// entered and left here, unless something is unusual.
 func (m *emitter) system(in *insn) {
+	const (
+		rax = amd64.RAX
+		rcx = amd64.RCX
+	)
+	if m.v.mode != 0 {
+		m.toInterp(m.Jmp(0))
+		return
+	}
+	m.Load(false, rax, stateStatus)
+	if in.op == opSyscall {
+		m.TestImm(rax, mips.StatusEXL|mips.StatusERL|mips.StatusBEV)
+		m.toInterp(m.Jcc(amd64.NE, 0))
+		m.OpImm(amd64.OR, false, rax, mips.StatusEXL)
+		m.Store(false, stateStatus, rax)
+		m.StoreImm(true, stateEPC, int32(in.pc))
+		m.Load(false, rax, stateCause)
+		const keep = ^int32(0x3000007c) & 0x7fffffff // without BD, CE and ExcCode
+		m.OpImm(amd64.AND, false, rax, keep)
+		m.OpImm(amd64.OR, false, rax, 8<<2)
+		m.Store(false, stateCause, rax)
+		m.OpMemImm8(amd64.AND, stateLL, 0)
+		m.exit(0x80000180, -1)
+		return
+	}
+	// ERET to kernel mode with no interrupt waiting.
+	m.TestImm(rax, mips.StatusERL|mips.StatusKSU)
+	m.toInterp(m.Jcc(amd64.NE, 0))
+	m.OpImm(amd64.AND, false, rax, ^mips.StatusEXL)
+	m.interruptFree(rax)
+	m.Store(false, stateStatus, rax)
+	m.OpMemImm8(amd64.AND, stateLL, 0)
+	m.Load(true, rax, stateEPC)
 	m.epilogue()
-	m.StoreImm(true, statePC, int32(in.pc))
-	m.OpImm(amd64.ADD, false, rBudget, 1)
-	m.Jmp(m.e.stubs.interp)
+	m.dispatch()
+}
+
+// interruptFree leaves for the interpreter if with Status = h, in which EXL and
+// ERL are 0, an interrupt is deliverable. It changes RCX.
+func (m *emitter) interruptFree(h amd64.Reg) {
+	m.Load(false, amd64.RCX, stateCause)
+	m.OpMem(amd64.OR, false, amd64.RCX, stateLines)
+	m.Op(amd64.AND, false, amd64.RCX, h)
+	m.OpImm(amd64.AND, false, amd64.RCX, mips.StatusIM)
+	m.Neg(false, amd64.RCX) // carry: not 0
+	m.Op(sbb, false, amd64.RCX, amd64.RCX)
+	m.Op(amd64.AND, false, amd64.RCX, h)
+	m.TestImm(amd64.RCX, mips.StatusIE)
+	m.toInterp(m.Jcc(amd64.NE, 0))
+}
+
+const sbb amd64.ALU = 3
+
+// moveToStatus translates MTC0 of guest register g to Status where only
+// interrupt bits change.
+func (m *emitter) moveToStatus(g uint8) {
+	const (
+		rax = amd64.RAX
+		rcx = amd64.RCX
+	)
+	m.fill(false, rax, g)
+	m.Load(false, rcx, stateStatus)
+	m.Op(amd64.XOR, false, rcx, rax)
+	m.TestImm(rcx, ^(mips.StatusIE | mips.StatusIM))
+	m.toInterp(m.Jcc(amd64.NE, 0))
+	m.TestImm(rax, mips.StatusEXL|mips.StatusERL)
+	skip := m.Jcc(amd64.NE, 0)
+	m.interruptFree(rax)
+	m.Link(skip, m.N)
+	m.Store(false, stateStatus, rax)
 }
 
 func (m *emitter) emitCold(c *cold) {

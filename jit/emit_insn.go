@@ -315,11 +315,23 @@ func (m *emitter) insn1(in *insn) {
 		m.store(in)
 	case opMFC0:
 		r := cp0Regs[rs]
+		if rs == 13 {
+			m.OpMemImm8(amd64.CMP, m.e.word(wordCause), 0)
+			m.toInterp(m.Jcc(amd64.E, 0))
+			m.Load(false, rax, stateCause)
+			m.OpMem(amd64.OR, false, rax, stateLines)
+			m.putSX(rd, rax)
+			return
+		}
 		t := m.dst(rd)
 		m.LoadSX32(t, field(r.off))
 		m.put(rd, t)
 	case opMTC0:
 		r := cp0Regs[in.imm]
+		if in.imm == 12 {
+			m.moveToStatus(rs)
+			return
+		}
 		m.sx32(rax, rs)
 		if r.write != 0xffffffff {
 			m.OpImm(amd64.AND, false, rax, int32(r.write))

@@ -3,7 +3,6 @@
 package jit
 
 import (
-	"encoding/binary"
 	"fmt"
 	"os"
 	"unsafe"
@@ -23,21 +22,35 @@ const (
 	exits
 )
 
-// Words shared with generated code, at the start of the low memory.
+// shared is what generated code and the engine tell each other, in low memory.
+type shared struct {
+	budget  int64
+	entry   uintptr // where the entry stub goes
+	resume  uintptr // where a memory access goes on
+	address uint64
+	desc    uint64
+	cond    uint64 // condition of a branch whose slot changes its operands
+	target  uint64 // the same for jumps through a register
+	cause   uint64 // not 0: Cause may be read without a look at the timer
+}
+
+// Offsets in shared.
 const (
-	wordBudget  = 0x00
-	wordEntry   = 0x08 // where the entry stub goes
-	wordResume  = 0x10
-	wordAddress = 0x18
-	wordDesc    = 0x20
-	wordCond    = 0x28
-	wordTarget2 = 0x30
-	wordRegs    = 0x40 // host registers of... the exit stub
+	wordBudget  = int32(unsafe.Offsetof(shared{}.budget))
+	wordEntry   = int32(unsafe.Offsetof(shared{}.entry))
+	wordResume  = int32(unsafe.Offsetof(shared{}.resume))
+	wordAddress = int32(unsafe.Offsetof(shared{}.address))
+	wordDesc    = int32(unsafe.Offsetof(shared{}.desc))
+	wordCond    = int32(unsafe.Offsetof(shared{}.cond))
+	wordTarget  = int32(unsafe.Offsetof(shared{}.target))
+	wordCause   = int32(unsafe.Offsetof(shared{}.cause))
 )
 
 // A descriptor of a memory access: the major opcode, the register from bit 8,
 // descSlot, and from bit 24 what the cold code added to the budget.
 const descSlot = 1 << 16
+
+const deviceSlots = 64
 
 const (
 	jumpSlots = 4096
@@ -66,7 +79,8 @@ type view struct {
 	reads       []uint64
 	writes      []uint64
 	jump        []jumpSlot
-	fixedPages  []uint32 // filled for unmapped segments
+	fixedPages  []uint32            // filled for unmapped segments
+	devices     [deviceSlots]uint32 // pages that are not memory, plus 1
 }
 
 // key names a region: the physical page and offset of its start, the virtual
@@ -106,8 +120,9 @@ type Engine struct {
 	core  mips.Core
 	state *mips.State
 	ptr   uintptr // biased address of the state
-	words []byte
-	base  int32 // of words
+	low   []byte
+	words *shared
+	base  int32 // address of words
 	arena *arena
 	pos   int // in the arena
 	stubs struct {
@@ -156,10 +171,11 @@ func New(cpu *mips.CPU, o Options) (*Engine, error) {
 	e.ptr = uintptr(unsafe.Pointer(e.state)) + uintptr(bias)
 	e.movbe, e.bmi2 = features()
 	var err error
-	if e.words, err = lowMemory(mem.PageSize); err != nil {
+	if e.low, err = lowMemory(mem.PageSize); err != nil {
 		return nil, err
 	}
-	e.base = int32(uintptr(unsafe.Pointer(&e.words[0])))
+	e.words = (*shared)(unsafe.Pointer(&e.low[0]))
+	e.base = int32(uintptr(unsafe.Pointer(e.words)))
 	if e.arena, err = newArena(size); err != nil {
 		return nil, err
 	}
@@ -181,9 +197,6 @@ func New(cpu *mips.CPU, o Options) (*Engine, error) {
 
 // word is the operand of a shared word.
 func (e *Engine) word(w int32) amd64.Mem { return amd64.Abs(e.base + w) }
-
-func (e *Engine) get(w int) uint64    { return binary.LittleEndian.Uint64(e.words[w:]) }
-func (e *Engine) set(w int, v uint64) { binary.LittleEndian.PutUint64(e.words[w:], v) }
 
 func (e *Engine) newView(mode int) (*view, error) {
 	const jumpBytes = jumpSlots * 16
@@ -249,6 +262,7 @@ func (e *Engine) code(off int) uintptr { return e.arena.base() + uintptr(off) }
 // Execute implements mips.Engine.
 func (e *Engine) Execute() {
 	k := e.core
+	e.words.cause = 0
 	for k.Left() > 0 && !k.Pending() {
 		v := e.current()
 		pc := e.state.PC
@@ -275,10 +289,10 @@ func (e *Engine) Execute() {
 // go on at once, or 0.
 func (e *Engine) run(v *view, code uintptr) uintptr {
 	k := e.core
-	e.set(wordBudget, uint64(k.Left()-e.hidden))
-	e.set(wordEntry, uint64(code))
+	e.words.budget = int64(k.Left() - e.hidden)
+	e.words.entry = code
 	exit := enter(e.ptr, e.code(e.stubs.enter))
-	k.SetLeft(int(int64(e.get(wordBudget))) + e.hidden)
+	k.SetLeft(int(e.words.budget) + e.hidden)
 	e.hidden = 0
 	e.stats.Exits[exit]++
 	switch exit {
@@ -289,11 +303,15 @@ func (e *Engine) run(v *view, code uintptr) uintptr {
 	case exitInterp:
 		if k.Left() > 0 && !k.Pending() {
 			k.Step()
+			e.words.cause = 0
+			if k.TimerFar() {
+				e.words.cause = 1
+			}
 		}
 	case exitMem:
 		return e.access(v)
 	case exitLink:
-		s := int32(e.get(wordDesc))
+		s := int32(e.words.desc)
 		target := e.sites[s].target
 		e.state.PC = sext(uint64(target))
 		if k.Left() <= 0 || k.Pending() || e.stale {
@@ -317,8 +335,8 @@ func (e *Engine) run(v *view, code uintptr) uintptr {
 func (e *Engine) access(v *view) uintptr {
 	k := e.core
 	s := e.state
-	desc := uint32(e.get(wordDesc))
-	va := e.get(wordAddress)
+	desc := uint32(e.words.desc)
+	va := e.words.address
 	if !v.wide {
 		va = sext(va)
 	}
@@ -367,14 +385,14 @@ func (e *Engine) access(v *view) uintptr {
 			refund := int(desc >> 24)
 			e.hidden = k.Left() - refund
 		}
-		return uintptr(e.get(wordResume))
+		return e.words.resume
 	}
 	if k.Pending() || e.stale || e.dropped {
 		s.PC = sext(pc + 4)
 		k.SetLeft(k.Left() - 1)
 		return 0
 	}
-	return uintptr(e.get(wordResume))
+	return e.words.resume
 }
 
 // current returns the view of the operating mode, nil when the interpreter must
@@ -411,12 +429,16 @@ func (e *Engine) fill(v *view, va uint64) {
 		return
 	}
 	i := uint32(va) >> mem.PageShift
+	if v.devices[i%deviceSlots] == i+1 {
+		return
+	}
 	p, ok := e.core.Data(va)
 	if !ok {
 		return
 	}
 	r, off := e.core.Memory(p)
 	if r == nil || r.RAM == nil {
+		v.devices[i%deviceSlots] = i + 1
 		return
 	}
 	addend := uint64(uintptr(unsafe.Pointer(&r.RAM[off]))) - uint64(i)<<mem.PageShift
@@ -625,8 +647,17 @@ func (e *Engine) flush() {
 	e.stats.Flushes++
 }
 
+func (e *Engine) forgetDevices() {
+	for _, v := range e.views {
+		if v != nil {
+			v.devices = [deviceSlots]uint32{}
+		}
+	}
+}
+
 // EntryChanged implements mips.Engine.
 func (e *Engine) EntryChanged(i int) {
+	e.forgetDevices()
 	for _, f := range e.entryPages[i] {
 		f.view.reads[f.page], f.view.writes[f.page] = 0, 0
 	}
@@ -654,6 +685,7 @@ func (e *Engine) ASIDChanged() {
 
 // TranslationsChanged implements mips.Engine.
 func (e *Engine) TranslationsChanged() {
+	e.forgetDevices()
 	for i := range e.entryPages {
 		for _, f := range e.entryPages[i] {
 			f.view.reads[f.page], f.view.writes[f.page] = 0, 0
@@ -715,6 +747,12 @@ func (e *Engine) WritesWatched(pa uint64) {
 // have another engine.
 func (e *Engine) Close() {
 	e.arena.free()
+	freeLow(e.low)
+	for _, v := range e.views {
+		if v != nil {
+			freeLow(v.low)
+		}
+	}
 	if e.perf != nil {
 		_ = e.perf.Close()
 	}

@@ -63,3 +63,5 @@ func lowMemory(size int) ([]byte, error) {
 	}
 	return b, nil
 }
+
+func freeLow(b []byte) { _ = unix.Munmap(b) }

@@ -144,6 +144,14 @@ func (k Core) MarkCode(r *mem.Region, off, pa uint64) {
 	}
 }
 
+// TimerFar tells that IP7 will not be raised in this quantum by time passing, so
+// that Cause can be read without a look at the time.
+func (k Core) TimerFar() bool {
+	const ms = 1_000_000 // ns, many quanta
+	t := &k.c.timer
+	return !t.event.Pending() || k.c.cfg.Clock.Now()+ms < t.at
+}
+
 // Word returns the instruction at pc, which is in memory.
 func (k Core) Word(pc uint64) (uint32, bool) {
 	w, err := k.c.Read(pc, 4)
