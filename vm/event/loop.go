@@ -55,8 +55,9 @@ type Loop struct {
 	mu        sync.Mutex
 	posted    []func()
 	spare     []func()
+	closed    bool
 	attention *atomic.Uint32
-	wake      chan struct{}
+	waiter    *waiter
 }
 
 // New returns a loop whose time follows the host's monotonic clock, starting
@@ -70,7 +71,7 @@ func New(attention *atomic.Uint32) *Loop {
 // NewWithSource is New with another source of time, in nanoseconds, for runs
 // that must be repeatable.
 func NewWithSource(attention *atomic.Uint32, source func() int64) *Loop {
-	return &Loop{source: source, offset: source(), attention: attention, wake: make(chan struct{}, 1)}
+	return &Loop{source: source, offset: source(), attention: attention, waiter: newWaiter()}
 }
 
 // Now implements Clock.
@@ -115,15 +116,25 @@ func (l *Loop) Disarm(t *Timer) {
 }
 
 // Post queues fn to run on the loop's goroutine and wakes it. It may be called
-// from any goroutine and never blocks.
+// from any goroutine and never blocks. After Close, fn never runs.
 func (l *Loop) Post(fn func()) {
 	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return
+	}
 	l.posted = append(l.posted, fn)
-	l.mu.Unlock()
 	l.attention.Store(1)
-	select {
-	case l.wake <- struct{}{}:
-	default:
+	l.waiter.wake()
+}
+
+// Close ends the loop: what is posted from now on is dropped.
+func (l *Loop) Close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.closed {
+		l.closed = true
+		l.waiter.close()
 	}
 }
 
@@ -160,29 +171,24 @@ func (l *Loop) NextTimer() (at int64, ok bool) {
 
 // Sleep blocks until something is posted or the earliest timer is due
 // (when paused: until something is posted). It is for a CPU that has nothing
-// to do.
+// to do. It may also end for no reason.
 func (l *Loop) Sleep() {
+	if l.hasPosts() {
+		return
+	}
+	d := time.Duration(-1)
+	if at, ok := l.NextTimer(); ok && !l.paused {
+		if d = time.Duration(at - l.Now()); d <= 0 {
+			return
+		}
+	}
+	l.waiter.sleep(d, l.hasPosts)
+}
+
+func (l *Loop) hasPosts() bool {
 	l.mu.Lock()
-	pending := len(l.posted) > 0
-	l.mu.Unlock()
-	if pending {
-		return
-	}
-	at, ok := l.NextTimer()
-	if !ok || l.paused {
-		<-l.wake
-		return
-	}
-	d := at - l.Now()
-	if d <= 0 {
-		return
-	}
-	tm := time.NewTimer(time.Duration(d))
-	defer tm.Stop()
-	select {
-	case <-l.wake:
-	case <-tm.C:
-	}
+	defer l.mu.Unlock()
+	return len(l.posted) > 0
 }
 
 type timerHeap []*Timer
