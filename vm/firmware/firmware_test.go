@@ -29,7 +29,7 @@ func TestRebuild(t *testing.T) {
 	}
 	dir := t.TempDir()
 	out := filepath.Join(dir, "router.elf")
-	cmd := exec.Command("make", "-s", "OUT="+out, "BUILD="+filepath.Join(dir, "build"))
+	cmd := exec.Command("make", "-s", "-j2", "OUT="+out, "BUILD="+filepath.Join(dir, "build"))
 	cmd.Dir = "src"
 	if msg, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("make: %v\n%s", err, msg)

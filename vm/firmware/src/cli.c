@@ -369,6 +369,9 @@ void cli_logout(void)
 	logged_out = 1;
 }
 
+/* What was typed before the line that is parsed: blanks, or "do". */
+static int indent;
+
 static void report(const struct parse *p, const char *line)
 {
 	char prompt[96];
@@ -379,7 +382,7 @@ static void report(const struct parse *p, const char *line)
 		if (cli_from_nvram)
 			cprintf("%s\n%*s^\n", line, p->at, "");
 		else
-			cprintf("%*s^\n", (int)strlen(prompt) + p->at, "");
+			cprintf("%*s^\n", (int)strlen(prompt) + indent + p->at, "");
 		cprintf("%% Invalid input detected at '^' marker.\n\n");
 		break;
 	case P_AMBIGUOUS:
@@ -445,6 +448,27 @@ static void parse_in_mode(struct parse *p, const char *line)
 	}
 }
 
+/* "do": the rest of the line in the exec tree. */
+int cli_execute_do(const char *rest)
+{
+	enum mode saved = cli_mode;
+	struct iface *ifp = cli_iface;
+	char prompt[96];
+	int ok;
+
+	make_prompt(prompt, sizeof(prompt));
+	indent += (int)strlen(prompt) + 3;
+	cli_mode = MODE_PRIV;
+	make_prompt(prompt, sizeof(prompt));
+	indent -= (int)strlen(prompt);
+	ok = cli_execute(rest);
+	if (cli_mode == MODE_PRIV) {
+		cli_mode = saved;
+		cli_iface = ifp;
+	}
+	return ok;
+}
+
 int cli_execute(const char *input)
 {
 	static char lines[2][LINE_MAX];
@@ -456,21 +480,22 @@ int cli_execute(const char *input)
 	size_t n;
 
 	p = &store_p;
-	while (*input == ' ')
-		input++;
+	if (!depth)
+		indent = 0;
+	for (; *input == ' '; input++)
+		indent++;
 	strlcpy(line, input, LINE_MAX);
 	n = strlen(line);
 	while (n && is_space(line[n - 1]))
 		line[--n] = 0;
 	if (!line[0] || line[0] == '!')
 		return 1;
-	if (strncasecmp(line, "sh", 2) == 0 || strncasecmp(line, "do sh", 5) == 0 || strncasecmp(line, "more", 4) == 0)
+	if (strncasecmp(line, "sh", 2) == 0 || strncasecmp(line, "do sh", 5) == 0)
 		pipe = split_pipe(line, &pattern);
 	parse_in_mode(p, line);
 	if (p->outcome == P_EMPTY)
 		return 1;
 	if (p->outcome != P_OK) {
-		/* The caret counts from what was typed, leading blanks included. */
 		report(p, line);
 		return 0;
 	}
@@ -520,6 +545,11 @@ void cli_redraw(void)
 {
 	if (editing)
 		draw();
+}
+
+int cli_editing(void)
+{
+	return editing;
 }
 
 static void rub_tail(int extra)
@@ -662,6 +692,7 @@ static const struct node *candidates(int start, u32 *mode)
 		walk(&p, edit, start, *mode);
 	}
 	if (p.outcome != P_OK) {
+		indent = skip;
 		report(&p, edit);
 		return NULL;
 	}

@@ -59,12 +59,15 @@ extern struct iface *cli_iface;
 extern char hostname[64];
 extern int config_modified;
 extern int cli_from_nvram;
+extern int config_booting;               /* the startup configuration is being read */
 
 void cli_main(void);
 void cli_redraw(void);
+int cli_editing(void);                   /* a line is being typed */
 void cli_set_mode(enum mode m);
 /* Runs one line; 0 when it was refused (and said so). */
 int cli_execute(const char *line);
+int cli_execute_do(const char *rest);
 void cli_end_config(void);
 void cli_logout(void);
 /* Reads a line with its own prompt; 0 when it was abandoned. */

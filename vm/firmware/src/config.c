@@ -6,6 +6,7 @@
 char enable_password[64];
 int console_level = 1;
 char banner_motd[512];
+int config_booting;
 
 /* Lines that change nothing here but belong to configurations in the wild are
  * kept word for word, so that a configuration comes back as it was. */
@@ -106,17 +107,10 @@ static void do_exit(struct cmd *c UNUSED)
 
 static void do_do(struct cmd *c)
 {
-	enum mode saved = cli_mode;
-	struct iface *ifp = cli_iface;
 	char line[256];
 
 	strlcpy(line, cmd_param(c, 0)->text, sizeof(line));
-	cli_set_mode(MODE_PRIV);
-	cli_execute(line);
-	if (cli_mode == MODE_PRIV) {
-		cli_set_mode(saved);
-		cli_iface = ifp;
-	}
+	cli_execute_do(line);
 }
 
 static void do_hostname(struct cmd *c)
@@ -163,6 +157,10 @@ static void do_interface(struct cmd *c)
 		}
 		modified();
 	}
+	/* A startup configuration starts the interfaces that it names, but for
+	 * those that it shuts down. */
+	if (config_booting)
+		ifp->boot_up = 1;
 	cli_iface = ifp;
 	cli_set_mode(MODE_IF);
 }
@@ -402,6 +400,8 @@ static void do_ip_address(struct cmd *c)
 static void do_shutdown(struct cmd *c)
 {
 	modified();
+	if (config_booting)
+		cli_iface->boot_up = (u8)c->neg;
 	iface_set_shutdown(cli_iface, !c->neg);
 }
 

@@ -247,6 +247,14 @@ static void dec_set_mac(struct netport *p)
 		queue_setup(d);
 }
 
+static int dec_drained(struct netport *p)
+{
+	struct dec *d = p->chip;
+
+	reclaim_tx(d);
+	return d->tx_head == d->tx_tail;
+}
+
 static int dec_send(struct netport *p, struct pkt *k)
 {
 	struct dec *d = p->chip;
@@ -354,6 +362,7 @@ static const struct port_ops dec_ops = {
 	.hardware = "DEC21140",
 	.start = dec_start,
 	.stop = dec_stop,
+	.drained = dec_drained,
 	.send = dec_send,
 	.carrier = dec_carrier,
 	.set_mac = dec_set_mac,

@@ -179,17 +179,18 @@ static int source_of(const struct match *m, u32 *src)
 	struct iface *ifp;
 
 	if (ip_parse(m->text, src)) {
-		if (iface_by_ip(*src))
+		ifp = iface_by_ip(*src);
+		if (ifp && ifp->proto)
 			return 1;
 		cprintf("%% Invalid source address- IP address not on any of our up interfaces\n");
 		return 0;
 	}
 	ifp = m->ifp ? m->ifp : iface_by_name(m->text);
-	if (ifp && ifp->ip) {
+	if (ifp && ifp->ip && ifp->proto) {
 		*src = ifp->ip;
 		return 1;
 	}
-	cprintf("%% Invalid source interface- no IP address there\n");
+	cprintf("%% Invalid source interface - no IP address there, or not up\n");
 	return 0;
 }
 
@@ -429,9 +430,14 @@ void config_load(void)
 		cprintf("\n%%SYS-4-NVCONFIG: the startup configuration has a bad checksum or format and is ignored\n");
 		return;
 	}
-	if (len > 0)
-		run_lines(buf, len);
-	config_modified = 0;
+	if (len == 0)
+		return;
+	config_booting = 1;
+	run_lines(buf, len);
+	config_booting = 0;
+	for (struct iface *i = iface_list; i; i = i->next)
+		if (i->boot_up)
+			iface_set_shutdown(i, 0);
 }
 
 int config_save(void)

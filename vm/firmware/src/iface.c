@@ -216,6 +216,17 @@ static void poll_carrier(struct iface *ifp)
 		set_link(ifp, !ifp->shutdown && ifp->port->ops->carrier(ifp->port));
 }
 
+/* Long enough for a scan of the rings by an emulator that polls them. */
+#define DRAIN_MS 100u
+
+static void drain(struct netport *port)
+{
+	u32 start = time_ms();
+
+	while (!port->ops->drained(port) && time_ms() - start < DRAIN_MS)
+		sched_wait();
+}
+
 void iface_set_shutdown(struct iface *ifp, int shutdown)
 {
 	if (ifp->shutdown == shutdown)
@@ -224,8 +235,10 @@ void iface_set_shutdown(struct iface *ifp, int shutdown)
 	if (shutdown) {
 		/* First the link layer, which may want to say goodbye. */
 		set_link(ifp, 0);
-		if (ifp->port && ifp->port->running)
+		if (ifp->port && ifp->port->running) {
+			drain(ifp->port);
 			ifp->port->ops->stop(ifp->port);
+		}
 		return;
 	}
 	if (ifp->port) {

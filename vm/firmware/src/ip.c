@@ -303,7 +303,7 @@ void ip_input(struct iface *ifp, struct pkt *p)
 	}
 	p->len = total;
 	src = get32(h + 12);
-	if (!ifp->ip || src >> 28 >= 14 || src >> 24 == 127 || iface_by_ip(src)) {
+	if (!ifp->ip || src >> 28 >= 14 || src >> 24 == 127) {
 		ip_stats.martian++;
 		pkt_free(p);
 		return;

@@ -154,6 +154,14 @@ static int mx_send(struct netport *p, struct pkt *k)
 	return 1;
 }
 
+static int mx_drained(struct netport *p)
+{
+	struct channel *c = p->chip;
+
+	reclaim_tx(c);
+	return c->tx_head == c->tx_tail;
+}
+
 static int mx_carrier(struct netport *p)
 {
 	struct channel *c = p->chip;
@@ -263,6 +271,7 @@ static const struct port_ops mx_ops = {
 	.hardware = "M4T",
 	.start = mx_start,
 	.stop = mx_stop,
+	.drained = mx_drained,
 	.send = mx_send,
 	.carrier = mx_carrier,
 	.set_clock = mx_set_clock,

@@ -40,6 +40,8 @@ struct port_ops {
 	const char *hardware;                        /* "show interfaces" */
 	void (*start)(struct netport *);
 	void (*stop)(struct netport *);
+	/* Everything handed over has been sent. */
+	int (*drained)(struct netport *);
 	/* Takes the packet over; 0 when the ring is full (packet not taken). */
 	int (*send)(struct netport *, struct pkt *);
 	int (*carrier)(struct netport *);
@@ -101,6 +103,7 @@ struct iface {
 	u8 mac[6], burned_mac[6];
 	u32 ip, mask;               /* ip 0: unassigned */
 	u8 from_nvram;
+	u8 boot_up;                 /* to be started once startup-config is read */
 	u32 mtu, ip_mtu;
 	u32 bandwidth;              /* kb/s; 0: default */
 	u32 clock_rate;

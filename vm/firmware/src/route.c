@@ -315,7 +315,7 @@ void route_show(int argc, u32 addr)
 	else
 		cprintf("Gateway of last resort is 0.0.0.0 to network 0.0.0.0\n\n");
 
-	u32 heading = 0xffffffff;
+	u32 heading = 0xffffffff, uniform = 0;
 	for (i = 0; i < nroutes && !term_quit(); i++) {
 		const struct route *r = &routes[order[i]];
 		u32 major_len = class_len(r->prefix), major = r->prefix & len_mask(major_len);
@@ -345,11 +345,12 @@ void route_show(int argc, u32 addr)
 			else
 				cprintf("     %s/%u is variably subnetted, %u subnets, %u masks\n", ip_str(major), major_len, n, masks);
 			heading = major;
+			uniform = masks == 1;
 		}
 		if (i && subnetted == 0 && routes[order[i - 1]].prefix == r->prefix && routes[order[i - 1]].len == r->len)
-			cprintf("%*s", (int)(strlen(ip_str(r->prefix)) + 8), "");
+			cprintf("%*s", (int)strlen(ip_str(r->prefix)) + (uniform ? 8 : 11), "");
 		else
-			cprintf("%c       %s/%u", r->code, ip_str(r->prefix), r->len);
+			cprintf(uniform ? "%c       %s" : "%c       %s/%u", r->code, ip_str(r->prefix), r->len);
 		show_via(r);
 	}
 }

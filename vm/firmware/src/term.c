@@ -66,9 +66,116 @@ static void page_char(char c)
 		lines_shown++;
 }
 
+/* Regular expressions of the usual kind: . [] * + ? ^ $ | and \\ quoting,
+ * without groups. One alternative ends at end. */
+static int match_here(const char *re, const char *end, const char *s);
+
+static const char *atom_end(const char *re, const char *end)
+{
+	if (*re == '\\' && re + 1 < end)
+		return re + 2;
+	if (*re == '[') {
+		const char *p = re + 1;
+
+		if (p < end && *p == '^')
+			p++;
+		if (p < end && *p == ']')
+			p++;
+		while (p < end && *p != ']')
+			p++;
+		return p < end ? p + 1 : end;
+	}
+	return re + 1;
+}
+
+static int atom_matches(const char *re, const char *end, char c)
+{
+	int negate = 0, found = 0;
+
+	if (!c)
+		return 0;
+	if (*re == '\\' && end - re == 2)
+		return re[1] == c;
+	if (*re == '.')
+		return 1;
+	if (*re != '[')
+		return *re == c;
+	re++;
+	end--;
+	if (re < end && *re == '^') {
+		negate = 1;
+		re++;
+	}
+	for (; re < end; re++) {
+		if (end - re >= 3 && re[1] == '-') {
+			found |= c >= re[0] && c <= re[2];
+			re += 2;
+		} else {
+			found |= *re == c;
+		}
+	}
+	return found != negate;
+}
+
+static int match_repeat(const char *re, const char *aend, const char *end, const char *s, int min, int max)
+{
+	int n = 0;
+
+	while ((max < 0 || n < max) && atom_matches(re, aend, s[n]))
+		n++;
+	for (; n >= min; n--)
+		if (match_here(aend + 1, end, s + n))
+			return 1;
+	return 0;
+}
+
+static int match_here(const char *re, const char *end, const char *s)
+{
+	while (re < end) {
+		const char *aend = atom_end(re, end);
+
+		if (*re == '$' && re + 1 == end)
+			return *s == 0;
+		if (aend < end && *aend == '*')
+			return match_repeat(re, aend, end, s, 0, -1);
+		if (aend < end && *aend == '+')
+			return match_repeat(re, aend, end, s, 1, -1);
+		if (aend < end && *aend == '?')
+			return match_repeat(re, aend, end, s, 0, 1);
+		if (!atom_matches(re, aend, *s))
+			return 0;
+		s++;
+		re = aend;
+	}
+	return 1;
+}
+
+static int matches(const char *re, const char *s)
+{
+	while (*re) {
+		const char *end = re;
+
+		while (*end && *end != '|')
+			end = atom_end(end, end + strlen(end));
+		if (*re == '^') {
+			if (match_here(re + 1, end, s))
+				return 1;
+		} else {
+			for (const char *p = s;; p++) {
+				if (match_here(re, end, p))
+					return 1;
+				if (!*p)
+					break;
+			}
+		}
+		re = *end ? end + 1 : end;
+	}
+	return 0;
+}
+
 static int passes(void)
 {
-	int match = strstr(line, pipe_pattern) != NULL;
+	int match = matches(pipe_pattern, line);
 
 	switch (pipe_mode) {
 	case PIPE_INCLUDE:
@@ -198,7 +305,7 @@ void log_msg(const char *fmt, ...)
 	va_end(ap);
 	if (!log_console)
 		return;
-	raw_puts(column ? "\n" : "");
+	raw_puts(column || cli_editing() ? "\n" : "");
 	raw_puts(d);
 	raw_puts("\n");
 	cli_redraw();

@@ -1,0 +1,4 @@
+// Package peer holds the tests that compare dynemu with Dynamips, or join the
+// two by wires. They need Debian's dynamips package (component non-free) and
+// are skipped, with a line that says so, where it is not installed.
+package peer
