@@ -209,8 +209,12 @@ func (l *labFiles) wait(ctx context.Context, name string) {
 	f := l.files[name+".net"]
 	var released chan struct{}
 	var left time.Duration
-	if f != nil && f.writers > 0 {
-		released, left = f.released, releaseWait-time.Since(f.flushed)
+	if f != nil && f.released != nil {
+		// With no writer left, the last one's RELEASE is being dealt with.
+		released, left = f.released, settleWait
+		if f.writers > 0 {
+			left = releaseWait - time.Since(f.flushed)
+		}
 	}
 	l.mu.Unlock()
 	if left > 0 {
