@@ -25,7 +25,7 @@ var cp0Regs = [32]cp0Reg{
 	5:  {unsafe.Offsetof(mips.State{}.CP0) + unsafe.Offsetof(mips.CP0{}.PageMask), 32, 0x01ffe000},
 	6:  {unsafe.Offsetof(mips.State{}.CP0) + unsafe.Offsetof(mips.CP0{}.Wired), 32, 0},
 	8:  {unsafe.Offsetof(mips.State{}.CP0) + unsafe.Offsetof(mips.CP0{}.BadVAddr), 64, 0},
-	10: {unsafe.Offsetof(mips.State{}.CP0) + unsafe.Offsetof(mips.CP0{}.EntryHi), 64, 0},
+	10: {unsafe.Offsetof(mips.State{}.CP0) + unsafe.Offsetof(mips.CP0{}.EntryHi), 64, 0xffffffff},
 	11: {unsafe.Offsetof(mips.State{}.CP0) + unsafe.Offsetof(mips.CP0{}.Compare), 32, 0},
 	12: {unsafe.Offsetof(mips.State{}.CP0) + unsafe.Offsetof(mips.CP0{}.Status), 32, 0xffffffff},
 	13: {unsafe.Offsetof(mips.State{}.CP0) + unsafe.Offsetof(mips.CP0{}.Cause), 32, 0},
@@ -35,3 +35,6 @@ var cp0Regs = [32]cp0Reg{
 
 func plainRead(r uint8) bool  { return cp0Regs[r].bits != 0 }
 func plainWrite(r uint8) bool { return cp0Regs[r].write != 0 }
+
+// entryHiBits are the bits of EntryHi that store something.
+const entryHiBits = 0xc00000ffffffe0ff

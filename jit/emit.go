@@ -604,7 +604,10 @@ func (m *emitter) emitCold(c *cold) {
 		m.StoreImm(true, statePC, int32(c.pc))
 		m.MovImm(amd64.RCX, uint64(c.desc))
 		m.OpImm(amd64.ADD, false, rBudget, int32(c.refund))
-		m.Call(m.e.stubs.mem)
+		// Not a CALL: without its RET it would spoil the prediction of returns.
+		at := m.LeaCode(amd64.RDX, 0)
+		m.Jmp(m.e.stubs.mem)
+		m.Link(at, m.N)
 		m.OpImm(amd64.SUB, false, rBudget, int32(c.refund))
 		m.reload()
 		m.Jmp(c.back)
@@ -612,7 +615,11 @@ func (m *emitter) emitCold(c *cold) {
 		m.epilogue()
 		m.StoreImm(true, statePC, int32(c.pc))
 		m.OpImm(amd64.ADD, false, rBudget, int32(c.refund))
-		m.Jmp(m.e.stubs.interp)
+		if c.desc != 0 {
+			m.Jmp(m.e.stubs.cause)
+		} else {
+			m.Jmp(m.e.stubs.interp)
+		}
 	case coldBudget:
 		m.epilogue()
 		m.StoreImm(true, statePC, int32(c.pc))

@@ -318,6 +318,7 @@ func (m *emitter) insn1(in *insn) {
 		if rs == 13 {
 			m.OpMemImm8(amd64.CMP, m.e.word(wordCause), 0)
 			m.toInterp(m.Jcc(amd64.E, 0))
+			m.cold[len(m.cold)-1].desc = 1
 			m.Load(false, rax, stateCause)
 			m.OpMem(amd64.OR, false, rax, stateLines)
 			m.putSX(rd, rax)
@@ -333,6 +334,17 @@ func (m *emitter) insn1(in *insn) {
 			return
 		}
 		m.sx32(rax, rs)
+		if in.imm == 10 {
+			// A change of the ASID has consequences.
+			m.Mov(false, rcx, rax)
+			m.OpMem(amd64.XOR, false, rcx, field(r.off))
+			m.TestImm(rcx, 0xff)
+			m.toInterp(m.Jcc(amd64.NE, 0))
+			m.MovImm(rcx, entryHiBits)
+			m.Op(amd64.AND, true, rax, rcx)
+			m.Store(true, field(r.off), rax)
+			return
+		}
 		if r.write != 0xffffffff {
 			m.OpImm(amd64.AND, false, rax, int32(r.write))
 		}

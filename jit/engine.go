@@ -19,6 +19,7 @@ const (
 	exitMem             // a load or store that is not simply memory
 	exitLink            // a direct jump to a block that is not linked yet
 	exitIndirect        // a jump through a register that the jump cache does not know
+	exitCause           // exitInterp for a read of Cause
 	exits
 )
 
@@ -98,7 +99,11 @@ type codePage struct {
 	pa      uint64
 	regions []*region
 	marked  bool
+	bare    int // writes since there was a region
 }
+
+// maxBare is how many writes to a page that had code are watched for more.
+const maxBare = 16
 
 // site is a direct jump out of a region.
 type site struct {
@@ -126,8 +131,8 @@ type Engine struct {
 	arena *arena
 	pos   int // in the arena
 	stubs struct {
-		enter, budget, interp, mem, link, indirect int
-		end                                        int
+		enter, budget, interp, cause, mem, link, indirect int
+		end                                               int
 	}
 	movbe, bmi2 bool
 
@@ -142,9 +147,10 @@ type Engine struct {
 	entrySites [mips.MaxTLB][]int32  // jumps into pages of each TLB entry
 	entryExec  [mips.MaxTLB]bool     // code was reached through the entry
 
-	hidden  int  // of the budget, to end at the next block
-	stale   bool // everything must be dropped before the next translation
-	dropped bool // a region was dropped
+	timer   int64 // next match when Cause was last read
+	hidden  int   // of the budget, to end at the next block
+	stale   bool  // everything must be dropped before the next translation
+	dropped bool  // a region was dropped
 
 	scan  scanner
 	emit  emitter
@@ -241,8 +247,9 @@ func (e *Engine) makeStubs() {
 	leave(exitBudget)
 	s.interp = m.N
 	leave(exitInterp)
+	s.cause = m.N
+	leave(exitCause)
 	s.mem = m.N
-	m.Pop(amd64.RDX)
 	m.Store(true, e.word(wordResume), amd64.RDX)
 	m.Store(true, e.word(wordAddress), amd64.RAX)
 	m.Store(true, e.word(wordDesc), amd64.RCX)
@@ -279,55 +286,64 @@ func (e *Engine) Execute() {
 			k.Step()
 			continue
 		}
-		for code != 0 {
-			code = e.run(v, code)
+		e.run(v, code)
+	}
+}
+
+// run enters generated code at code, acts on its exits, and goes on as long as
+// they say where.
+func (e *Engine) run(v *view, code uintptr) {
+	k := e.core
+	w := e.words
+	stub := e.code(e.stubs.enter)
+	for code != 0 {
+		w.budget = int64(k.Left() - e.hidden)
+		w.entry = code
+		code = 0
+		exit := enter(e.ptr, stub)
+		k.SetLeft(int(w.budget) + e.hidden)
+		e.hidden = 0
+		e.stats.Exits[exit]++
+		switch exit {
+		case exitMem:
+			code = e.access(v)
+		case exitBudget:
+			if !k.Pending() {
+				k.Interpret()
+			}
+		case exitInterp, exitCause:
+			if k.Left() > 0 && !k.Pending() {
+				k.Step()
+				if exit == exitCause && k.TimerFar() {
+					w.cause, e.timer = 1, k.TimerAt()
+				} else if e.timer != k.TimerAt() {
+					w.cause = 0
+				}
+			}
+		case exitLink:
+			code = e.follow(v)
 		}
 	}
 }
 
-// run enters generated code at code and acts on its exit. It returns where to
-// go on at once, or 0.
-func (e *Engine) run(v *view, code uintptr) uintptr {
+// follow goes to the target of a direct jump, and links it.
+func (e *Engine) follow(v *view) uintptr {
 	k := e.core
-	e.words.budget = int64(k.Left() - e.hidden)
-	e.words.entry = code
-	exit := enter(e.ptr, e.code(e.stubs.enter))
-	k.SetLeft(int(e.words.budget) + e.hidden)
-	e.hidden = 0
-	e.stats.Exits[exit]++
-	switch exit {
-	case exitBudget:
-		if !k.Pending() {
-			k.Interpret()
-		}
-	case exitInterp:
-		if k.Left() > 0 && !k.Pending() {
-			k.Step()
-			e.words.cause = 0
-			if k.TimerFar() {
-				e.words.cause = 1
-			}
-		}
-	case exitMem:
-		return e.access(v)
-	case exitLink:
-		s := int32(e.words.desc)
-		target := e.sites[s].target
-		e.state.PC = sext(uint64(target))
-		if k.Left() <= 0 || k.Pending() || e.stale {
-			return 0
-		}
-		flushes := e.stats.Flushes
-		r := e.lookup(v, e.state.PC)
-		if r == nil {
-			return 0
-		}
-		if e.stats.Flushes == flushes && !e.sites[s].from.dead {
-			e.link(s, r)
-		}
-		return e.code(r.entry)
+	s := int32(e.words.desc)
+	target := e.sites[s].target
+	e.state.PC = sext(uint64(target))
+	if k.Left() <= 0 || k.Pending() || e.stale {
+		return 0
 	}
-	return 0
+	flushes := e.stats.Flushes
+	r := e.lookup(v, e.state.PC)
+	if r == nil {
+		return 0
+	}
+	if e.stats.Flushes == flushes && !e.sites[s].from.dead {
+		e.link(s, r)
+	}
+	return e.code(r.entry)
 }
 
 // access performs the load or store that generated code left for, and returns
@@ -432,25 +448,21 @@ func (e *Engine) fill(v *view, va uint64) {
 	if v.devices[i%deviceSlots] == i+1 {
 		return
 	}
-	p, ok := e.core.Data(va)
-	if !ok {
-		return
-	}
-	r, off := e.core.Memory(p)
+	r, off, entry, write := e.core.Accessed(va)
 	if r == nil || r.RAM == nil {
 		v.devices[i%deviceSlots] = i + 1
 		return
 	}
 	addend := uint64(uintptr(unsafe.Pointer(&r.RAM[off]))) - uint64(i)<<mem.PageShift
 	if v.reads[i] == 0 {
-		if p.Entry < 0 {
+		if entry < 0 {
 			v.fixedPages = append(v.fixedPages, i)
 		} else {
-			e.entryPages[p.Entry] = append(e.entryPages[p.Entry], filled{i, v})
+			e.entryPages[entry] = append(e.entryPages[entry], filled{i, v})
 		}
 	}
 	v.reads[i] = addend
-	if p.Write && !r.ReadOnly && !r.IsCode(off) {
+	if write && !r.ReadOnly && !r.IsCode(off) {
 		v.writes[i] = addend
 	}
 }
@@ -518,6 +530,7 @@ func (e *Engine) translate(v *view, k key, p mips.Page) *region {
 		pg.marked = true
 		e.mark(pg)
 	}
+	pg.bare = 0
 	r.page = pg
 	pg.regions = append(pg.regions, r)
 	e.regions[k] = r
@@ -728,12 +741,15 @@ func (e *Engine) CodeWritten(pa uint64) {
 	}
 	clear(pg.regions[len(kept):])
 	pg.regions = kept
-	pg.marked = false
+	// Code that is patched is soon translated again, so the page stays marked, up
+	// to a point; nobody was allowed to write meanwhile.
 	if len(kept) > 0 {
-		// Nobody was allowed to write meanwhile.
-		pg.marked = true
-		pg.region.MarkCode(pg.off)
+		pg.bare = 0
+	} else if pg.bare++; pg.bare > maxBare {
+		pg.marked, pg.bare = false, 0
+		return
 	}
+	pg.region.MarkCode(pg.off)
 }
 
 // WritesWatched implements mips.Engine.

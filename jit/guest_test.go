@@ -110,6 +110,8 @@ func benchGuest(t testing.TB, o *Options, only string, show bool) {
 	var begin time.Time
 	var start uint64
 	var c *mips.CPU
+	var e *Engine
+	var last Stats
 	seen := map[string]bool{}
 	out := func(line string) {
 		w := strings.Fields(line)
@@ -122,6 +124,14 @@ func benchGuest(t testing.TB, o *Options, only string, show bool) {
 			seen[w[1]] = true
 			n := c.Instructions() - start
 			if show {
+				if e != nil {
+					x := e.Stats()
+					for i := range x.Exits {
+						x.Exits[i] -= last.Exits[i]
+					}
+					fmt.Printf("  exits %d blocks %d dropped %d\n", x.Exits, x.Blocks-last.Blocks, x.Dropped-last.Dropped)
+					last = e.Stats()
+				}
 				fmt.Printf("%-8s %8.3f s %9.1f MIPS %12d insns %12.0f turns/s\n", w[1], d, float64(n)/d/1e6, n, float64(turns)/d)
 			}
 			if w[2] != table[w[1]].checksum {
@@ -155,8 +165,8 @@ func benchGuest(t testing.TB, o *Options, only string, show bool) {
 	halt.cpu = c
 	c.State().PC = entry
 	if o != nil {
-		e, err := New(c, *o)
-		if err != nil {
+		var err error
+		if e, err = New(c, *o); err != nil {
 			t.Fatal(err)
 		}
 		defer func() {

@@ -21,6 +21,6 @@ type Stats struct {
 	Dropped uint64    `json:"dropped"`
 	Flushes uint64    `json:"flushes"` // times that everything was dropped
 	Bytes   int       `json:"code_bytes"`
-	Exits   [5]uint64 `json:"exits"` // budget, interpreter, memory, link, indirect
+	Exits   [6]uint64 `json:"exits"` // budget, interpreter, memory, link, indirect
 	Stepped uint64    `json:"interpreted"`
 }

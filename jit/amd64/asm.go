@@ -470,20 +470,18 @@ func (a *Asm) Jmp(to int) int {
 	return a.N - 4
 }
 
-// Call calls offset to.
-func (a *Asm) Call(to int) {
-	a.byte(0xe8)
+// LeaCode sets dst to the address at which offset to of the code executes, and
+// returns where its displacement is.
+func (a *Asm) LeaCode(dst Reg, to int) int {
+	a.rex(true, dst, 0, 0, false)
+	a.byte(0x8d)
+	a.byte(byte(dst&7)<<3 | 5)
 	a.imm32(int32(to - (a.N + 4)))
+	return a.N - 4
 }
 
 // JmpMem jumps to the address in memory.
 func (a *Asm) JmpMem(m Mem) { a.rm(0, 0xff, false, false, 4, m) }
-
-// Pop takes r from the stack.
-func (a *Asm) Pop(r Reg) {
-	a.rex(false, 0, 0, r, false)
-	a.byte(0x58 | byte(r&7))
-}
 
 // Ret returns.
 func (a *Asm) Ret() { a.byte(0xc3) }

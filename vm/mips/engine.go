@@ -107,8 +107,17 @@ type Page struct {
 // nothing.
 func (k Core) Fetch(pc uint64) (Page, bool) { return k.page(pc, accFetch) }
 
-// Data looks up the page of a load; it raises nothing.
-func (k Core) Data(va uint64) (Page, bool) { return k.page(k.c.canonical(va), accLoad) }
+// Accessed returns where the page of va lies, of which Load or Store has just
+// used a byte, and the TLB entry that maps it, -1 for none. r is nil when the page
+// is not wholly in one region.
+func (k Core) Accessed(va uint64) (r *mem.Region, off uint64, entry int, write bool) {
+	va = k.c.canonical(va)
+	s := &k.c.cur.cold[va>>mem.PageShift&(softSlots-1)]
+	if s.tag != va&^(mem.PageSize-1) {
+		return nil, 0, 0, false
+	}
+	return s.region, s.off, int(s.entry), s.write
+}
 
 func (k Core) page(va uint64, acc access) (Page, bool) {
 	t, f := k.c.translate(va, acc)
@@ -151,6 +160,9 @@ func (k Core) TimerFar() bool {
 	t := &k.c.timer
 	return !t.event.Pending() || k.c.cfg.Clock.Now()+ms < t.at
 }
+
+// TimerAt returns the guest time at which IP7 will be raised.
+func (k Core) TimerAt() int64 { return k.c.timer.at }
 
 // Word returns the instruction at pc, which is in memory.
 func (k Core) Word(pc uint64) (uint32, bool) {
