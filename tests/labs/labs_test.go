@@ -618,7 +618,7 @@ func TestControlFiles(t *testing.T) {
 	if err := c.Login(5 * time.Second); err != nil {
 		t.Error(err)
 	}
-	for _, bad := range []string{"frobnicate", "confreg bogus", "resume"} {
+	for _, bad := range []string{"frobnicate", "start now"} {
 		if err := d.Write(bad, "labs", "one", "R1", "ctl"); err == nil {
 			t.Errorf("%q was accepted", bad)
 		}
@@ -633,4 +633,10 @@ func TestControlFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.WaitState("one", "R1", "stopped")
+	if err := d.Write("suspend", "labs", "one", "R1", "ctl"); err == nil {
+		t.Error("a stopped router was suspended")
+	}
+	if why := d.Read("labs", "one", "R1", "errors"); !strings.Contains(why, "R1") {
+		t.Errorf("errors holds %q, want a line that names R1", why)
+	}
 }
