@@ -86,6 +86,9 @@ void config_write_interface(struct iface *ifp);
 void config_load(void);                  /* startup-config at boot */
 int config_save(void);
 extern char enable_password[64];
+extern char enable_secret[64];           /* "$1$…"; goes before the password */
+/* The next line of the configuration that is being read; 0 at its end. */
+int config_next_line(char *d, size_t size);
 extern int console_level;
 extern char banner_motd[512];
 

@@ -1,9 +1,11 @@
 #include "cli.h"
+#include "md5.h"
 #include "term.h"
 
 /* Configuration commands, and the running configuration written back. */
 
 char enable_password[64];
+char enable_secret[64];
 int console_level = 1;
 char banner_motd[512];
 int config_booting;
@@ -263,6 +265,32 @@ static void do_enable_password(struct cmd *c)
 	strlcpy(enable_password, s, sizeof(enable_password));
 }
 
+static void do_enable_secret(struct cmd *c)
+{
+	const char *s;
+	char salt[5];
+
+	modified();
+	enable_secret[0] = 0;
+	if (c->neg)
+		return;
+	s = cmd_param(c, 0)->text;
+	if (strncmp(s, "5 ", 2) == 0) {
+		if (strncmp(s + 2, "$1$", 3) != 0 || strlen(s + 2) > 34) {
+			cprintf("%% Invalid encrypted secret: %s (\"$1$salt$hash\" is needed)\n", s + 2);
+			return;
+		}
+		strlcpy(enable_secret, s + 2, sizeof(enable_secret));
+		return;
+	}
+	if (strncmp(s, "0 ", 2) == 0)
+		s += 2;
+	random_seed(time_ms());
+	for (int i = 0; i < 4; i++)
+		salt[i] = (char)('A' + random32() % 26);
+	md5_crypt(s, salt, 4, enable_secret);
+}
+
 static void do_keep(struct cmd *c)
 {
 	enum section s = (enum section)(c->tag >> 8 & 15);
@@ -321,45 +349,34 @@ static void do_logging_console(struct cmd *c)
 	log_console = !c->neg;
 }
 
-/* The text stands between two copies of its first character and may go over
- * several lines, which are asked for. */
+/* The text stands between two copies of its first character ("^C", as two
+ * characters, counts as one) and may go over several lines. */
 static void do_banner(struct cmd *c)
 {
-	const char *s;
-	char line[256], delim;
+	const char *s, *end;
+	char line[256], mark[3] = "";
 
 	modified();
 	banner_motd[0] = 0;
 	if (c->neg)
 		return;
-	s = cmd_param(c, 0)->text;
-	delim = *s++;
-	if (delim == '^' && *s) {
-		delim = *s++;
-		for (; *s; s++) {
-			if (s[0] == '^' && s[1] == delim)
-				return;
-			char one[2] = { *s, 0 };
-			strlcat(banner_motd, one, sizeof(banner_motd));
-		}
-		return;
-	}
-	if (!cli_from_nvram && !strchr(s, delim))
-		cprintf("Enter TEXT message.  End with the character '%c'.\n", delim);
+	strlcpy(line, cmd_param(c, 0)->text, sizeof(line));
+	s = line;
+	strlcpy(mark, s, s[0] == '^' && s[1] ? 3 : 2);
+	s += strlen(mark);
+	if (!cli_from_nvram && !strstr(s, mark))
+		cprintf("Enter TEXT message.  End with the character '%s'.\n", mark);
 	for (;;) {
-		const char *end = strchr(s, delim);
-		size_t n = end ? (size_t)(end - s) : strlen(s);
-		char part[256];
-
-		strlcpy(part, s, n + 1 < sizeof(part) ? n + 1 : sizeof(part));
-		if (banner_motd[0] && !end)
-			strlcat(banner_motd, "\n", sizeof(banner_motd));
-		strlcat(banner_motd, part, sizeof(banner_motd));
-		if (end || cli_from_nvram || !cli_ask("", line, sizeof(line), 1))
+		end = strstr(s, mark);
+		if (end)
+			line[end - line] = 0;
+		strlcat(banner_motd, s, sizeof(banner_motd));
+		if (end)
 			return;
-		if (banner_motd[0])
-			strlcat(banner_motd, "\n", sizeof(banner_motd));
+		strlcat(banner_motd, "\n", sizeof(banner_motd));
 		s = line;
+		if (!(cli_from_nvram ? config_next_line(line, sizeof(line)) : cli_ask("", line, sizeof(line), 1)))
+			return;
 	}
 }
 
@@ -585,6 +602,8 @@ void config_write(void)
 	cprintf("!\n");
 	write_kept(SEC_SERVICE, NULL, "");
 	cprintf("!\nhostname %s\n!\n", hostname);
+	if (enable_secret[0])
+		cprintf("enable secret 5 %s\n", enable_secret);
 	write_kept(SEC_GLOBAL, NULL, "");
 	if (!ip_routing)
 		cprintf("no ip routing\n");
@@ -655,6 +674,7 @@ void config_init(void)
 	both(M_CONFIG, do_arp, 0, "arp=Set a static ARP entry;%ip=IP address of ARP entry|;%mac=48-bit hardware address of ARP entry");
 	both(M_CONFIG, do_arp, 0, "arp;%ip;%mac;ARPA=ARP type ARPA");
 	both(M_CONFIG, do_enable_password, 0, "enable=Modify enable password parameters;password=Assign the privileged level password;|%line=The UNENCRYPTED (cleartext) 'enable' password");
+	both(M_CONFIG, do_enable_secret, 0, "enable;secret=Assign the privileged level secret;|%line=The UNENCRYPTED (cleartext) 'enable' secret");
 	both(M_CONFIG, do_banner, 0, "banner=Define a login banner;motd=Set Message of the Day banner;|%line=c banner-text c, where 'c' is a delimiting character");
 	cmd_register(M_CONFIG, do_ignore, 0, "version=Version of the software that wrote a configuration;%line=Ignored");
 	cmd_register(M_CONFIG, do_ignore, 0, "boot-start-marker=Ignored");

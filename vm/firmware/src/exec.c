@@ -1,5 +1,6 @@
 #include "cli.h"
 #include "cpu.h"
+#include "md5.h"
 #include "term.h"
 
 /* Exec commands other than show. */
@@ -10,12 +11,12 @@ static void do_enable(struct cmd *c UNUSED)
 
 	if (cli_mode == MODE_PRIV)
 		return;
-	if (enable_password[0]) {
+	if (enable_password[0] || enable_secret[0]) {
 		int tries;
 
 		for (tries = 0; tries < 3; tries++) {
 			cli_ask("Password: ", answer, sizeof(answer), 0);
-			if (strcmp(answer, enable_password) == 0)
+			if (enable_secret[0] ? md5_crypt_matches(answer, enable_secret) : strcmp(answer, enable_password) == 0)
 				break;
 		}
 		if (tries == 3) {
@@ -93,21 +94,41 @@ static char *config_buffer(u32 *size)
 	return buf;
 }
 
-static void run_lines(char *text, int len)
+static const char *config_at, *config_end;
+
+int config_next_line(char *d, size_t size)
 {
-	int i, start;
+	const char *start = config_at;
+	size_t n;
+
+	if (start >= config_end)
+		return 0;
+	while (config_at < config_end && *config_at != '\n')
+		config_at++;
+	n = (size_t)(config_at++ - start);
+	if (n >= size)
+		n = size - 1;
+	memcpy(d, start, n);
+	d[n] = 0;
+	if (n && d[n - 1] == '\r')
+		d[n - 1] = 0;
+	return 1;
+}
+
+static void run_lines(const char *text, int len)
+{
+	char line[256];
 	enum mode saved = cli_mode;
 
 	cli_from_nvram = 1;
 	cli_set_mode(MODE_CONFIG);
-	for (i = start = 0; i <= len; i++)
-		if (i == len || text[i] == '\n') {
-			text[i] = 0;
-			cli_execute(text + start);
-			start = i + 1;
-			if (cli_mode < MODE_CONFIG)
-				cli_set_mode(MODE_CONFIG);
-		}
+	config_at = text;
+	config_end = text + len;
+	while (config_next_line(line, sizeof(line))) {
+		cli_execute(line);
+		if (cli_mode < MODE_CONFIG)
+			cli_set_mode(MODE_CONFIG);
+	}
 	cli_from_nvram = 0;
 	cli_set_mode(saved);
 }
