@@ -167,7 +167,7 @@ func (l *Lab) readConfig(name string) ([]byte, error) {
 	var f *os.File
 	var err error
 	if filepath.IsAbs(name) {
-		f, err = openRegular(name)
+		f, err = openRegular(l.d.hostPath(name))
 	} else {
 		if !filepath.IsLocal(slashed) {
 			slashed = slashed[strings.LastIndexByte(slashed, '/')+1:]

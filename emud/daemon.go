@@ -21,7 +21,7 @@ import (
 
 // Options say where a daemon works and with what.
 type Options struct {
-	Prefix  string // of namespaces and units
+	Mount   string // where the tree appears; empty: nowhere
 	State   string // directory that outlives a reboot
 	Runtime string // directory that lives as long as what runs
 	Version string
@@ -308,6 +308,7 @@ func (d *Daemon) openImage(l *Lab, name string) (*os.File, string, error) {
 		return d.openBuiltin()
 	}
 	if filepath.IsAbs(name) {
+		name = d.hostPath(name)
 		f, err := openRegular(name)
 		if err == nil {
 			return f, name, nil
@@ -334,6 +335,21 @@ func (d *Daemon) openImage(l *Lab, name string) (*os.File, string, error) {
 		}
 	}
 	return nil, "", fmt.Errorf("image \"%s\" not found; looked for %s in %s", name, base, strings.Join(dirs, " and "))
+}
+
+// hostPath is where a file of a lab's folder lies that was named by its path in
+// the tree. The daemon must not open files of its own tree: a child that it
+// forks would have to close them, and wait for an answer that the daemon cannot
+// give before the child has started.
+func (d *Daemon) hostPath(path string) string {
+	path = filepath.Clean(path)
+	if d.opt.Mount == "" {
+		return path
+	}
+	if rest, ok := strings.CutPrefix(path, filepath.Join(d.opt.Mount, "labs")+"/"); ok {
+		return filepath.Join(d.stateDir(), rest)
+	}
+	return path
 }
 
 // openBeneath opens a file that lies in dir, however its links lead.

@@ -40,7 +40,7 @@ func newHost(t *testing.T) *host {
 
 func (h *host) options() emud.Options {
 	return emud.Options{
-		State: filepath.Join(h.dir, "state"), Runtime: filepath.Join(h.dir, "run"),
+		Mount: "/nowhere/tree", State: filepath.Join(h.dir, "state"), Runtime: filepath.Join(h.dir, "run"),
 		Network: h.net, Nodes: h.nodes, Group: -1, Quiet: 10 * time.Millisecond,
 		Log:        slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Builtin:    func() []byte { return []byte("builtin image") },
@@ -326,9 +326,17 @@ func TestBadImage(t *testing.T) {
 			}
 		})
 	}
-	h.mustApply("m", server+"[[ROUTER R1]]\n[[ROUTER R2]]\n")
-	if h.state("m", "R1") != node.Running {
-		t.Error("R1 does not run with a good image")
+	// A file of the lab's folder may be named relative, or by its path in the tree.
+	if err := os.WriteFile(filepath.Join(h.d.Lab("m").FilesDir(), "good.bin"), []byte("builtin image"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, image := range []string{"good.bin", "/nowhere/tree/labs/m/files/good.bin", "builtin"} {
+		h.mustApply("m", server+"[[ROUTER R1]]\nimage = "+image+"\n[[ROUTER R2]]\n")
+		if h.state("m", "R1") != node.Running {
+			t.Errorf("R1 does not run with the image %s: %s", image, h.device("m", "R1").ErrorText())
+		}
+		h.device("m", "R1").Stop()
+		h.device("m", "R1").Start()
 	}
 }
 

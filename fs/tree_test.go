@@ -78,6 +78,7 @@ func (w *world) start() {
 	d, err := emud.New(emud.Options{
 		State: filepath.Join(w.dir, "state"), Runtime: filepath.Join(w.dir, "run"), Version: "test",
 		Network: w.net, Nodes: w.nodes, Group: 12345, Log: logger,
+		Mount: w.mnt, Quiet: 60 * time.Millisecond,
 		Builtin:    func() []byte { return []byte("\x7fELF image") },
 		CheckImage: func(string, []byte) error { return nil },
 	})

@@ -117,7 +117,7 @@ func run(f flags) error {
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 
 	d, err := emud.New(emud.Options{
-		State: f.state, Runtime: f.runtime, Version: emud.Version, Hosts: hostNames(), Group: group(log), Log: log,
+		Mount: f.mount, State: f.state, Runtime: f.runtime, Version: emud.Version, Hosts: hostNames(), Group: group(log), Log: log,
 		Network: emud.NewNetwork(netns.New(f.prefix)),
 		Nodes: emud.NewNodes(node.Options{
 			RuntimeDir: f.runtime, Binary: binary, Prefix: f.prefix, Spawn: f.spawn,
