@@ -252,6 +252,7 @@ func TestAutoStart(t *testing.T) {
 func TestUnsupported(t *testing.T) {
 	for _, c := range []struct{ options, want string }{
 		{"f0/0 = LAN 1\nf1/0 = LAN 1\nslot2 = PA-8T\nslot3 = PA-4T", ""},
+		{"e1/7 = LAN 1\nslot2 = PA-4E", ""},
 		{"slot2 = PA-A1", "PA-A1 in slot 2 is not supported yet"},
 		{"f0/1 = LAN 1\nf1/0 = LAN 1\nf1/1 = LAN 1", "C7200-IO-2FE in slot 0 is not supported yet; PA-2FE-TX in slot 1 is not supported yet"},
 		{"npe = npe-g1", "npe-g1 is not supported yet"},

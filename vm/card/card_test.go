@@ -87,6 +87,10 @@ func TestCards(t *testing.T) {
 			"0183 010E FFFF FFFF 490B 8C02 0000 0000 5000 0000 9812 2800 00FF FFFF FFFF FFFF"},
 		{"PA-FE-TX", 1, 0, Ethernet, "f", 1, []uint32{0x00091011}, 0x80, 0x14,
 			"0111 0102 FFFF FFFF 4906 9804 0000 0000 6000 0000 9812 1700 FFFF FFFF FFFF FFFF"},
+		{"PA-4E", 4, 0, Ethernet, "e", 4, slices.Repeat([]uint32{0x20001022}, 4), 0x20, 0x14,
+			"0102 010E FFFF FFFF 4906 1404 0000 0000 5000 0000 FFFF FFFF FFFF FFFF FFFF FFFF"},
+		{"PA-8E", 5, 0, Ethernet, "e", 8, slices.Repeat([]uint32{0x20001022}, 8), 0x20, 0x14,
+			"0101 010E FFFF FFFF 4906 1404 0000 0000 5000 0000 FFFF FFFF FFFF FFFF FFFF FFFF"},
 		{"PA-4T+", 3, 0, Serial, "s", 4, []uint32{0x00011137}, 0x4000, 0x10,
 			"010C 010F FFFF FFFF 4906 2E07 0000 0000 5000 0000 0010 2400 FFFF FFFF FFFF FFFF"},
 		{"PA-8T", 6, 0, Serial, "s", 8, []uint32{0x00011137, 0x00011137}, 0x4000, 0x10,
@@ -193,7 +197,7 @@ func TestErrors(t *testing.T) {
 			}
 		}
 	}
-	if want := []string{"C7200-IO-FE", "PA-FE-TX", "PA-4T+", "PA-8T"}; !slices.Equal(Names(), want) {
+	if want := []string{"C7200-IO-FE", "PA-FE-TX", "PA-4E", "PA-8E", "PA-4T+", "PA-8T"}; !slices.Equal(Names(), want) {
 		t.Errorf("names %q, want %q", Names(), want)
 	}
 }
@@ -313,4 +317,56 @@ func TestFastEthernet(t *testing.T) {
 		t.Error("a removed card interrupts")
 	}
 	p.Receive(make([]byte, 60)) // a frame that was under way
+}
+
+// Port p of a PA-8E is PCI device p with interrupt bit p.
+func TestEthernetPorts(t *testing.T) {
+	b := newBay(t, 1, 0)
+	c := b.insert("PA-8E")
+	m := b.slot.Map
+	cables := make([]cable, 8)
+	for i, p := range c.Ports() {
+		p.Attach(&cables[i])
+		base := uint64(0x48000000 + i*0x800)
+		b.setConfig(i, 0x14, uint32(base))
+		set := func(csr, v uint32) {
+			m.Write32(base+0x14, csr)
+			m.Write32(base+0x10, v)
+		}
+		const block, rx, tx, buf = 0x800, 0x1000, 0x2000, 0x3000
+		for k, w := range []uint32{0x8000, 0, 0, 0, 0, rx, tx} {
+			m.Write32(block+uint64(4*k), w)
+		}
+		for k, w := range []uint32{buf, 0x8000FA00, 0, 0} {
+			m.Write32(rx+uint64(4*k), w)
+		}
+		for k, w := range []uint32{buf, 0x8300FFC4, 0, 0} { // 60 bytes
+			m.Write32(tx+uint64(4*k), w)
+		}
+		m.Write32(base+0x14, 20)
+		m.Write32(base+0x1C, 2)
+		set(1, block)
+		set(0, 0x0001)
+		set(0, 0x0142)
+		for j := range cables {
+			want := 0
+			if j <= i {
+				want = 1
+			}
+			if len(cables[j].sent) != want {
+				t.Fatalf("after port %d sent: port %d has %d frames", i, j, len(cables[j].sent))
+			}
+		}
+		if want := uint8(1) << i; b.irq != want {
+			t.Errorf("port %d: interrupt bits %02x, want %02x", i, b.irq, want)
+		}
+		p.Receive(make([]byte, 60))
+		if got := m.Read32(rx + 4); got != 0x0300FA00 {
+			t.Errorf("port %d: receive descriptor %08X", i, got)
+		}
+		set(0, 0x0004)
+		if b.irq != 0 {
+			t.Errorf("port %d: interrupt bits %02x stay", i, b.irq)
+		}
+	}
 }

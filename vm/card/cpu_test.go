@@ -36,6 +36,14 @@ func TestGuestStoreTransmits(t *testing.T) {
 			m.Write32(base+8*4, ring)
 			m.Write32(base+8*6, 1<<13)
 		}},
+		{"PA-4E", 0x83000000 | buf, func(b *bay, base uint64) { // 16-bit software style
+			m := b.slot.Map
+			m.Write32(ring+4, 0xFFC4)
+			for _, w := range [][2]uint32{{30, ring}, {78, 0xFFFF}, {0, 2}} {
+				m.Write32(base+0x14, w[0])
+				m.Write32(base+0x10, w[1])
+			}
+		}},
 	}
 	for _, d := range drivers {
 		for _, segment := range []uint32{0x80000000, 0xA0000000} {

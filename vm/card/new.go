@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"dynemu/vm/chip"
+	"dynemu/vm/chip/am79c971"
 	"dynemu/vm/chip/dec21140"
 	"dynemu/vm/chip/mueslix"
 	"dynemu/vm/mem"
@@ -31,6 +32,14 @@ var models = []model{
 		0x0111, 0x0102, 0xFFFF, 0xFFFF, 0x4906, 0x9804, 0x0000, 0x0000,
 		0x6000, 0x0000, 0x9812, 0x1700, 0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF,
 	}, oneDEC21140},
+	{"PA-4E", false, []uint16{
+		0x0102, 0x010E, 0xFFFF, 0xFFFF, 0x4906, 0x1404, 0x0000, 0x0000,
+		0x5000, 0x0000, 0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF,
+	}, func(c *built, s Slot) error { return c.addAm79C970A(s, 4) }},
+	{"PA-8E", false, []uint16{
+		0x0101, 0x010E, 0xFFFF, 0xFFFF, 0x4906, 0x1404, 0x0000, 0x0000,
+		0x5000, 0x0000, 0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF,
+	}, func(c *built, s Slot) error { return c.addAm79C970A(s, 8) }},
 	{"PA-4T+", false, []uint16{
 		0x010C, 0x010F, 0xFFFF, 0xFFFF, 0x4906, 0x2E07, 0x0000, 0x0000,
 		0x5000, 0x0000, 0x0010, 0x2400, 0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF,
@@ -128,8 +137,24 @@ func oneDEC21140(c *built, s Slot) error {
 	w := newWindow(c, s, dec21140.WindowSize)
 	p := dec21140.New(dec21140.Config{Memory: s.Map, Clock: s.Clock, IRQ: s.IRQ(0), Window: w})
 	w.region.Dev = p
-	c.ports = append(c.ports, fastEthernet{p})
+	c.ports = append(c.ports, ethernet{p, "f"})
 	return c.add(p)
+}
+
+// addAm79C970A adds 10BASE-T ports, one a chip.
+func (c *built) addAm79C970A(s Slot, ports int) error {
+	for i := range ports {
+		w := newWindow(c, s, am79c971.WindowSize)
+		p := am79c971.New(am79c971.Config{
+			Model: am79c971.Am79C970A, Memory: s.Map, Clock: s.Clock, IRQ: s.IRQ(i), Window: w,
+		})
+		w.region.Dev = p
+		c.ports = append(c.ports, ethernet{p, "e"})
+		if err := c.add(p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *built) addMueslix(s Slot, chips int) error {
@@ -179,13 +204,19 @@ func (w *window) MoveTo(base uint64) {
 	}
 }
 
-// fastEthernet is the port of a DEC 21140.
-type fastEthernet struct{ chip *dec21140.Chip }
+// ethernet is the port of a chip that has only one.
+type ethernet struct {
+	chip interface {
+		Attach(n chip.Network)
+		Receive(frame []byte)
+	}
+	letter string
+}
 
-func (fastEthernet) Kind() Kind              { return Ethernet }
-func (fastEthernet) Letter() string          { return "f" }
-func (p fastEthernet) Attach(n chip.Network) { p.chip.Attach(n) }
-func (p fastEthernet) Receive(frame []byte)  { p.chip.Receive(frame) }
+func (ethernet) Kind() Kind              { return Ethernet }
+func (p ethernet) Letter() string        { return p.letter }
+func (p ethernet) Attach(n chip.Network) { p.chip.Attach(n) }
+func (p ethernet) Receive(frame []byte)  { p.chip.Receive(frame) }
 
 // serial is a channel of a Mueslix.
 type serial struct {
