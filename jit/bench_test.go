@@ -47,3 +47,25 @@ func BenchmarkRefill(b *testing.B) {
 		b.Errorf("cause %#x", s.CP0.Cause)
 	}
 }
+
+// BenchmarkDeviceRead measures loads of a device register; one operation is one.
+func BenchmarkDeviceRead(b *testing.B) {
+	box := newBox(b)
+	e, err := New(box.CPU, Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer e.Close()
+	box.poke(codeAt,
+		0x3c08be00, // lui t0, 0xbe00
+		0x8d0a0000, // lw t2, 0(t0)
+		0x26100001, // addiu s0, s0, 1
+		0x1000fffd, // b -3
+		0x00000000,
+	)
+	box.State().PC = codeAt
+	for int(box.State().GPR[16]) < b.N {
+		box.Run(20000)
+		box.loop.RunPending()
+	}
+}

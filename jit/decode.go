@@ -419,3 +419,11 @@ func (in *insn) defines() []uint8 {
 	}
 	return nil
 }
+
+// widths is width for all opcodes.
+var widths = func() (t [64]uint8) {
+	for i := range t {
+		t[i] = uint8(width(uint32(i)))
+	}
+	return t
+}()

@@ -362,7 +362,7 @@ func (e *Engine) access(v *view) uintptr {
 	e.dropped = false
 	var ok bool
 	major := desc & 0x3f
-	size := width(major)
+	size := int(widths[major])
 	if va&uint64(size-1) != 0 && !v.wide {
 		// BadVAddr shows all 64 bits.
 		if w, ok := k.Word(pc); ok {

@@ -37,12 +37,14 @@ func TestCompiledPrograms(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				got, n, err := runHere(p)
-				if err != nil {
-					t.Errorf("after %d instructions: %v", n, err)
+				for _, engine := range engines {
+					got, n, err := runHere(p, engine)
+					if err != nil {
+						t.Errorf("%s: after %d instructions: %v", engine, n, err)
+					}
+					compareLines(t, got, want)
+					t.Logf("%s: %d instructions, %d bytes of output", engine, n, len(want))
 				}
-				compareLines(t, got, want)
-				t.Logf("%d instructions, %d bytes of output", n, len(want))
 			})
 		}
 	}

@@ -38,8 +38,11 @@ func TestRandomInstructions(t *testing.T) {
 	t.Logf("%d instructions, no difference", done)
 }
 
+// randomSequences is how many sequences a random program has.
+const randomSequences = 200
+
 func compareRandom(t *testing.T, s uint64) (uint64, error) {
-	const sequences, passes = 200, 60
+	const sequences, passes = randomSequences, 60
 	p, starts, code := random(s, sequences, passes)
 	path := filepath.Join(t.TempDir(), "random.elf")
 	if err := os.WriteFile(path, elf64(p), 0o755); err != nil {
@@ -52,7 +55,21 @@ func compareRandom(t *testing.T, s uint64) (uint64, error) {
 	if n := sequences*passes*stateSize + 0x10000; len(want) != n {
 		return 0, fmt.Errorf("qemu wrote %d bytes, want %d: the generated program is wrong", len(want), n)
 	}
-	got, n, err := runHere(p)
+	var total uint64
+	for _, engine := range engines {
+		n, err := compareOutput(p, starts, code, engine, want)
+		if err != nil {
+			return n, fmt.Errorf("%s: %w", engine, err)
+		}
+		total += n
+	}
+	return total / uint64(len(engines)), nil
+}
+
+// compareOutput runs p here and compares what it writes with what qemu wrote.
+func compareOutput(p program, starts, code []uint32, engine string, want []byte) (uint64, error) {
+	const sequences = randomSequences
+	got, n, err := runHere(p, engine)
 	if err != nil {
 		err = fmt.Errorf("after %d registers states: %w", len(got)/stateSize, err)
 	}

@@ -8,10 +8,12 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	"dynemu/jit"
 	"dynemu/vm/event"
 	"dynemu/vm/mem"
 	"dynemu/vm/mips"
@@ -93,9 +95,18 @@ func (k *kernel) Write(off uint64, _ int, v uint64) {
 	}
 }
 
-// runHere runs p on dynemu's CPU and returns what it wrote and how many
-// instructions that took.
-func runHere(p program) ([]byte, uint64, error) {
+// engines are what executes guest code: the interpreter, and the translator where
+// there is one.
+var engines = func() []string {
+	if runtime.GOOS == "linux" && runtime.GOARCH == "amd64" {
+		return []string{"interpreter", "translator"}
+	}
+	return []string{"interpreter"}
+}()
+
+// runHere runs p on dynemu's CPU, with the engine of the given name, and returns
+// what it wrote and how many instructions that took.
+func runHere(p program, engine string) ([]byte, uint64, error) {
 	ram := make([]byte, ramSize)
 	rom := make([]byte, mem.PageSize)
 	put := func(to []byte, words ...uint32) {
@@ -164,6 +175,13 @@ func runHere(p program) ([]byte, uint64, error) {
 		CountHz: 100_000_000,
 	})
 	k.cpu.Reset()
+	if engine == "translator" {
+		e, err := jit.New(k.cpu, jit.Options{})
+		if err != nil {
+			return nil, 0, err
+		}
+		defer e.Close()
+	}
 	for k.err == nil && !k.exited {
 		if k.cpu.Instructions() > 4e9 {
 			return nil, 0, fmt.Errorf("the program does not end")

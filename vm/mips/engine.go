@@ -178,9 +178,17 @@ func (k Core) at(pc uint64, slot bool) {
 // Load reads size bytes at va for the instruction at pc, slot telling that it is
 // a delay slot. When ok is false an exception was raised: PC is at its handler.
 func (k Core) Load(pc uint64, slot bool, va uint64, size int) (v uint64, ok bool) {
-	k.at(pc, slot)
-	v, ok = k.c.load(va, size)
-	return v, ok
+	c := k.c
+	c.s.PC, c.inSlot = pc, slot
+	if va&uint64(size-1) == 0 {
+		// A device that was looked up before.
+		a := c.canonical(va)
+		s := &c.cur.cold[a>>mem.PageShift&(softSlots-1)]
+		if r := s.region; s.tag == a&^(mem.PageSize-1) && r != nil && r.RAM == nil {
+			return r.Dev.Read(s.off+a&(mem.PageSize-1), size) & (^uint64(0) >> (64 - 8*size)), true
+		}
+	}
+	return c.load(va, size)
 }
 
 // Store is Load for stores.
