@@ -71,6 +71,13 @@ func Mount(dir string, d *emud.Daemon, logger *slog.Logger) (*Tree, error) {
 		return nil, fmt.Errorf("serve %s: %w", dir, err)
 	}
 	t.server = server
+	// The kernel learns here that there is no FUSE_POLL. It must not ask for the
+	// first time when this process opens a file of the tree: the runtime's poller
+	// would wait for this process's answer with a processor held.
+	if probe, err := unix.Open(dir+"/version", unix.O_RDONLY|unix.O_CLOEXEC, 0); err == nil {
+		unix.Poll([]unix.PollFd{{Fd: int32(probe), Events: unix.POLLIN}}, 0)
+		unix.Close(probe)
+	}
 	return t, nil
 }
 
