@@ -40,6 +40,7 @@ struct cpu_card {
 	u8 topology;
 	const char *name;
 	u32 clock_mhz;
+	u16 pem;                    /* type of the power module where the CPU's is shared; 0 any */
 };
 
 struct board {
@@ -49,7 +50,7 @@ struct board {
 	u32 nvram, nvram_reserved;
 	u32 gt;                     /* Galileo system controller */
 	u32 pci_mem, pci_mem_size;  /* where BARs go: unused and inside KSEG1 */
-	struct eeprom_bus cpu_eeprom, midplane_eeprom;
+	struct eeprom_bus cpu_eeprom, midplane_eeprom, pem_eeprom;
 	const struct cpu_card *cpu_cards;
 	u32 ncpu_cards;
 	const struct board_slot *slots;

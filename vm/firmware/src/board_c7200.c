@@ -35,12 +35,13 @@ static const struct board_slot slots[] = {
 enum { TOPO_ONE_ROOT, TOPO_TWO_ROOTS, TOPO_TWO_HEADS };
 
 static const struct cpu_card cpu_cards[] = {
-	{ 1, 0x35, TOPO_ONE_ROOT, "NPE100", 100 },
-	{ 1, 0x15, TOPO_ONE_ROOT, "NPE150", 150 },
-	{ 1, 0x69, TOPO_ONE_ROOT, "NPE200", 200 },
-	{ 1, 0xc2, TOPO_TWO_ROOTS, "NPE175", 262 },
-	{ 1, 0xae, TOPO_TWO_HEADS, "NPE300", 262 },
-	{ 4, 0x1f8, TOPO_TWO_ROOTS, "NPE400", 350 },
+	{ 1, 0x35, TOPO_ONE_ROOT, "NPE100", 100, 0 },
+	{ 1, 0x15, TOPO_ONE_ROOT, "NPE150", 150, 0 },
+	{ 1, 0x69, TOPO_ONE_ROOT, "NPE200", 200, 0 },
+	{ 1, 0xc2, TOPO_TWO_ROOTS, "NPE175", 200, 0xc3 },
+	{ 1, 0xc2, TOPO_TWO_ROOTS, "NPE225", 262, 0xd5 },
+	{ 1, 0xae, TOPO_TWO_HEADS, "NPE300", 262, 0 },
+	{ 4, 0x1f8, TOPO_TWO_ROOTS, "NPE400", 350, 0 },
 };
 
 static int bay_of(u8 root, u8 index)
@@ -103,6 +104,7 @@ const struct board board_c7200 = {
 	.pci_mem_size = 0x02000000,
 	.cpu_eeprom = { IO_FPGA + 0x21c, 2, 1, 0, 6, 0 },
 	.midplane_eeprom = { IO_FPGA + 0x21c, 5, 4, 3, 7, 0 },
+	.pem_eeprom = { IO_FPGA + 0x388, 1, 0, 2, 3, 0 },
 	.cpu_cards = cpu_cards,
 	.ncpu_cards = ARRAY_LEN(cpu_cards),
 	.slots = slots,

@@ -32,12 +32,18 @@ void machine_identify(void)
 
 	eeprom_read(&machine.board->cpu_eeprom, machine.cpu_eeprom, sizeof(machine.cpu_eeprom) / 2);
 	eeprom_read(&machine.board->midplane_eeprom, machine.midplane, sizeof(machine.midplane) / 2);
-	u8 format;
-	u16 type = eeprom_type(machine.cpu_eeprom, &format);
+	u8 pem[8], format, pem_format;
+	u16 type = eeprom_type(machine.cpu_eeprom, &format), pem_type;
+
+	eeprom_read(&machine.board->pem_eeprom, pem, sizeof(pem) / 2);
+	pem_type = eeprom_type(pem, &pem_format);
 	machine.cpu = &machine.board->cpu_cards[machine.board->ncpu_cards - 1];
-	for (i = 0; i < machine.board->ncpu_cards; i++)
-		if (machine.board->cpu_cards[i].format == format && machine.board->cpu_cards[i].type == type)
-			machine.cpu = &machine.board->cpu_cards[i];
+	for (i = 0; i < machine.board->ncpu_cards; i++) {
+		const struct cpu_card *c = &machine.board->cpu_cards[i];
+
+		if (c->format == format && c->type == type && (!c->pem || c->pem == pem_type))
+			machine.cpu = c;
+	}
 	machine.chassis = machine.board->chassis(machine.midplane);
 	memcpy(machine.base_mac, machine.midplane + 12, 6);
 	random_seed(get32(machine.base_mac + 2) * 2654435761u);
