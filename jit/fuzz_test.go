@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	fuzzPrograms = flag.Int("programs", 1500, "random kernel programs to run on both engines")
+	fuzzPrograms = flag.Int("programs", 500, "random kernel programs to run on both engines")
 	fuzzSeed     = flag.Uint64("seed", 0, "first seed; 0 takes one from the clock")
 )
 
@@ -240,11 +240,8 @@ func FuzzPages(f *testing.F) {
 	f.Add([]byte{0x42, 0, 0, 2, 0x42, 0, 0, 6, 0x40, 0x84, 0x60, 0}, uint64(1))
 	f.Add([]byte{0x10, 0, 0xff, 0xff, 0, 0, 0, 0}, uint64(2))
 	f.Add([]byte{0x03, 0xe0, 0, 8, 0x10, 0, 0xff, 0xff}, uint64(3))
-	var p *pair
+	p := newPair(f, Options{})
 	f.Fuzz(func(t *testing.T, code []byte, seed uint64) {
-		if p == nil {
-			p = newPair(f, Options{})
-		}
 		code = code[:min(len(code)&^3, mem.PageSize)]
 		if len(code) == 0 {
 			return
