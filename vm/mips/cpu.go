@@ -82,7 +82,6 @@ const quantum = 1024
 type CPU struct {
 	s     State
 	cfg   Config
-	log   func(format string, args ...any)
 	quirk Quirks
 
 	// Where the interpreter is. n and n0 are what is left of the current

@@ -90,9 +90,9 @@ var cop0Words = map[uint32]string{
 }
 
 var moveForms = map[uint32]form{ // by opcode and rs field
-	0x10<<5 | 0: {"mfc0", "tc"}, 0x10<<5 | 1: {"dmfc0", "tc"}, 0x10<<5 | 2: {"cfc0", "tc"},
+	0x10 << 5: {"mfc0", "tc"}, 0x10<<5 | 1: {"dmfc0", "tc"}, 0x10<<5 | 2: {"cfc0", "tc"},
 	0x10<<5 | 4: {"mtc0", "tc"}, 0x10<<5 | 5: {"dmtc0", "tc"}, 0x10<<5 | 6: {"ctc0", "tc"},
-	0x11<<5 | 0: {"mfc1", "tS"}, 0x11<<5 | 1: {"dmfc1", "tS"}, 0x11<<5 | 2: {"cfc1", "tf"},
+	0x11 << 5: {"mfc1", "tS"}, 0x11<<5 | 1: {"dmfc1", "tS"}, 0x11<<5 | 2: {"cfc1", "tf"},
 	0x11<<5 | 4: {"mtc1", "tS"}, 0x11<<5 | 5: {"dmtc1", "tS"}, 0x11<<5 | 6: {"ctc1", "tf"},
 }
 

@@ -50,13 +50,6 @@ const (
 	oLL, oLWC1, oPREF, oLLD, oLDC1, oLD, oSC, oSWC1, oSCD, oSDC1, oSD = 48, 49, 51, 52, 53, 55, 56, 57, 60, 61, 63
 )
 
-// General registers used by the tests.
-const (
-	zero, at, v0, v1, a0, a1, a2, a3 = 0, 1, 2, 3, 4, 5, 6, 7
-	t0, t1, t2, t3                   = 8, 9, 10, 11
-	ra                               = 31
-)
-
 const (
 	ramSize  = 1 << 20
 	codeAt   = 0xffffffff80001000

@@ -528,20 +528,14 @@ func (c *CPU) memWord(w uint32) bool {
 		return at, uint(at * 8)
 	}
 	switch w >> 26 {
-	case 0x20:
-		v, ok = c.load(va, 1)
-	case 0x21:
-		v, ok = c.load(va, 2)
-	case 0x23:
-		v, ok = c.load(va, 4)
-	case 0x24:
-		v, ok = c.load(va, 1)
-	case 0x25:
-		v, ok = c.load(va, 2)
-	case 0x27:
-		v, ok = c.load(va, 4)
-	case 0x37:
-		v, ok = c.load(va, 8)
+	case 0x20, 0x24: // LB LBU: to register 0, for what the access does
+		_, ok = c.load(va, 1)
+	case 0x21, 0x25: // LH LHU
+		_, ok = c.load(va, 2)
+	case 0x23, 0x27: // LW LWU
+		_, ok = c.load(va, 4)
+	case 0x37: // LD
+		_, ok = c.load(va, 8)
 	case 0x22: // LWL
 		_, sh := unit(4)
 		if v, ok = c.loadUnit(va, 4); ok {
