@@ -237,6 +237,11 @@ func ping(t *testing.T) {
 	if err := dump.Start(); err != nil {
 		t.Fatal(err)
 	}
+	seen := make(chan []byte, 1)
+	go func() {
+		text, _ := io.ReadAll(out)
+		seen <- text
+	}()
 	time.Sleep(time.Second)
 	start := time.Now()
 	if _, err := r1.Command(fmt.Sprintf("ping 10.0.0.2 repeat %d", count), 60*time.Second); err != nil {
@@ -245,7 +250,7 @@ func ping(t *testing.T) {
 	total := time.Since(start)
 	time.Sleep(time.Second)
 	_ = dump.Process.Signal(syscall.SIGINT)
-	text, _ := io.ReadAll(out)
+	text := <-seen
 	_ = dump.Wait()
 	var gaps []float64
 	var last float64
