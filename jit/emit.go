@@ -108,28 +108,26 @@ func (m *emitter) reset() {
 func (m *emitter) assign(blocks []block) {
 	var weight [nRegs]int
 	var written [nRegs]bool
-	// What lies between the target of a backward branch and the branch counts.
-	inLoop := func(i int) bool {
-		for j := i; j < len(blocks); j++ {
-			b := &blocks[j]
-			if b.end.op != opBranch && b.end.op != opJump {
-				continue
-			}
-			t := b.end.target()
-			for k := 0; k <= i; k++ {
-				if blocks[k].pc == t {
-					return true
+	// What lies between the target of a backward branch and the branch counts, the
+	// more the deeper it is nested.
+	depth := make([]int, len(blocks))
+	for j := range blocks {
+		b := &blocks[j]
+		if b.end.op != opBranch && b.end.op != opJump {
+			continue
+		}
+		t := b.end.target()
+		for k := range j + 1 {
+			if blocks[k].pc == t {
+				for i := k; i <= j; i++ {
+					depth[i]++
 				}
 			}
 		}
-		return false
 	}
 	for i := range blocks {
 		b := &blocks[i]
-		w := 1
-		if inLoop(i) {
-			w = 8
-		}
+		w := 1 << (3 * min(depth[i], 5))
 		count := func(in *insn) {
 			for _, g := range in.uses() {
 				weight[g] += w

@@ -53,6 +53,13 @@ const descSlot = 1 << 16
 
 const deviceSlots = 64
 
+// devicePage is a page that is not memory.
+type devicePage struct {
+	page uint32     // its number plus 1
+	dev  mem.Device // nil when more than one region answers
+	off  uint64     // of the page in the device
+}
+
 const (
 	jumpSlots = 4096
 	jumpMask  = (jumpSlots - 1) << 2
@@ -80,8 +87,8 @@ type view struct {
 	reads       []uint64
 	writes      []uint64
 	jump        []jumpSlot
-	fixedPages  []uint32            // filled for unmapped segments
-	devices     [deviceSlots]uint32 // pages that are not memory, plus 1
+	fixedPages  []uint32 // filled for unmapped segments
+	devices     [deviceSlots]devicePage
 }
 
 // key names a region: the physical page and offset of its start, the virtual
@@ -363,6 +370,20 @@ func (e *Engine) access(v *view) uintptr {
 	var ok bool
 	major := desc & 0x3f
 	size := int(widths[major])
+	if p := uint32(va) >> mem.PageShift; major < 0x28 && !slot && va&uint64(size-1) == 0 && sext(va) == va {
+		// The usual case first: a load of a device register.
+		if d := &v.devices[p%deviceSlots]; d.page == p+1 && d.dev != nil {
+			k.At(pc, false)
+			x := d.dev.Read(d.off+va&(mem.PageSize-1), size)
+			if reg != 0 {
+				s.GPR[reg] = extend(major, x)
+			}
+			if k.Undisturbed() && !e.stale && !e.dropped {
+				return e.words.resume
+			}
+			return e.after(pc)
+		}
+	}
 	if va&uint64(size-1) != 0 && !v.wide {
 		// BadVAddr shows all 64 bits.
 		if w, ok := k.Word(pc); ok {
@@ -372,15 +393,7 @@ func (e *Engine) access(v *view) uintptr {
 	if major < 0x28 || major == 0x37 {
 		var x uint64
 		if x, ok = k.Load(pc, slot, va, size); ok && reg != 0 {
-			switch major {
-			case 0x20:
-				x = uint64(int64(int8(x)))
-			case 0x21:
-				x = uint64(int64(int16(x)))
-			case 0x23:
-				x = sext(x)
-			}
-			s.GPR[reg] = x
+			s.GPR[reg] = extend(major, x)
 		}
 	} else {
 		ok = k.Store(pc, slot, va, size, s.GPR[reg])
@@ -389,26 +402,45 @@ func (e *Engine) access(v *view) uintptr {
 		k.SetLeft(k.Left() - 1)
 		return 0
 	}
-	if k.Redirected() {
-		k.SetLeft(k.Left() - 1)
-		return 0
-	}
 	e.fill(v, va)
-	if slot {
-		if k.Pending() || e.stale || e.dropped {
-			// The branch must still be taken: the rest runs up to the next
-			// block, which finds no budget.
-			refund := int(desc >> 24)
-			e.hidden = k.Left() - refund
-		}
+	if k.Undisturbed() && !e.stale && !e.dropped {
 		return e.words.resume
 	}
-	if k.Pending() || e.stale || e.dropped {
-		s.PC = sext(pc + 4)
-		k.SetLeft(k.Left() - 1)
-		return 0
+	if slot && !k.Redirected() {
+		// The branch must still be taken: the rest runs up to the next block, which
+		// finds no budget.
+		e.hidden = k.Left() - int(desc>>24)
+		return e.words.resume
 	}
-	return e.words.resume
+	return e.after(pc)
+}
+
+// after ends the instruction at pc, which was disturbed. It returns 0.
+func (e *Engine) after(pc uint64) uintptr {
+	if !e.core.Redirected() {
+		e.state.PC = sext(pc + 4)
+	}
+	e.core.SetLeft(e.core.Left() - 1)
+	return 0
+}
+
+// extend returns what a load of the given opcode makes of v.
+func extend(major uint32, v uint64) uint64 {
+	switch major {
+	case 0x20:
+		return uint64(int64(int8(v)))
+	case 0x21:
+		return uint64(int64(int16(v)))
+	case 0x23:
+		return sext(v)
+	case 0x24:
+		return uint64(uint8(v))
+	case 0x25:
+		return uint64(uint16(v))
+	case 0x27:
+		return uint64(uint32(v))
+	}
+	return v
 }
 
 // current returns the view of the operating mode, nil when the interpreter must
@@ -445,12 +477,16 @@ func (e *Engine) fill(v *view, va uint64) {
 		return
 	}
 	i := uint32(va) >> mem.PageShift
-	if v.devices[i%deviceSlots] == i+1 {
+	if v.devices[i%deviceSlots].page == i+1 {
 		return
 	}
 	r, off, entry, write := e.core.Accessed(va)
 	if r == nil || r.RAM == nil {
-		v.devices[i%deviceSlots] = i + 1
+		d := devicePage{page: i + 1}
+		if r != nil {
+			d.dev, d.off = r.Dev, off
+		}
+		v.devices[i%deviceSlots] = d
 		return
 	}
 	addend := uint64(uintptr(unsafe.Pointer(&r.RAM[off]))) - uint64(i)<<mem.PageShift
@@ -663,7 +699,7 @@ func (e *Engine) flush() {
 func (e *Engine) forgetDevices() {
 	for _, v := range e.views {
 		if v != nil {
-			v.devices = [deviceSlots]uint32{}
+			v.devices = [deviceSlots]devicePage{}
 		}
 	}
 }

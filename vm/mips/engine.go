@@ -170,6 +170,17 @@ func (k Core) Word(pc uint64) (uint32, bool) {
 	return uint32(w), err == nil
 }
 
+// At sets the position of the access that follows: the instruction at pc, slot
+// telling that it is a delay slot.
+func (k Core) At(pc uint64, slot bool) { k.c.s.PC, k.c.inSlot = pc, slot }
+
+// Undisturbed tells that the last access had no effect on the order of
+// instructions: neither Pending nor a reset.
+func (k Core) Undisturbed() bool {
+	c := k.c
+	return !(c.irq || c.stop || c.idle || c.redirect)
+}
+
 // at sets the position for an access by the engine.
 func (k Core) at(pc uint64, slot bool) {
 	k.c.s.PC, k.c.inSlot = pc, slot
