@@ -155,6 +155,10 @@ type Engine struct {
 	entryExec  [mips.MaxTLB]bool     // code was reached through the entry
 
 	timer   int64 // next match when Cause was last read
+	exact   bool  // run all of the budget
+	eager   bool  // translate wherever the guest happens to be
+	midway  bool  // the last budget ended within a block
+	over    bool  // the budget is used up but for less than a block
 	hidden  int   // of the budget, to end at the next block
 	stale   bool  // everything must be dropped before the next translation
 	dropped bool  // a region was dropped
@@ -179,7 +183,7 @@ func New(cpu *mips.CPU, o Options) (*Engine, error) {
 	if size == 0 {
 		size = 64 << 20
 	}
-	e := &Engine{core: cpu.Core(), regions: map[key]*region{}, pages: map[uint64]*codePage{}}
+	e := &Engine{core: cpu.Core(), exact: o.Exact, eager: o.eager, regions: map[key]*region{}, pages: map[uint64]*codePage{}}
 	e.state = e.core.State()
 	e.ptr = uintptr(unsafe.Pointer(e.state)) + uintptr(bias)
 	e.movbe, e.bmi2 = features()
@@ -277,13 +281,21 @@ func (e *Engine) code(off int) uintptr { return e.arena.base() + uintptr(off) }
 func (e *Engine) Execute() {
 	k := e.core
 	e.words.cause = 0
-	for k.Left() > 0 && !k.Pending() {
+	e.over = false
+	for k.Left() > 0 && !k.Pending() && !e.over {
 		v := e.current()
 		pc := e.state.PC
 		var code uintptr
 		if v != nil && pc&3 == 0 && (!v.wide || sext(pc) == pc) {
 			if j := &v.jump[uint32(pc)>>2&(jumpSlots-1)]; j.tag == uint32(pc) {
 				code = j.code
+			} else if e.midway && !e.eager {
+				// The last budget ended in the middle of a block. Where the
+				// interpreter stopped is no place for another region.
+				e.stats.Stepped++
+				k.Step()
+				e.midway = e.state.PC == pc+4
+				continue
 			} else if r := e.lookup(v, pc); r != nil {
 				code = e.code(r.entry)
 			}
@@ -293,6 +305,7 @@ func (e *Engine) Execute() {
 			k.Step()
 			continue
 		}
+		e.midway = false
 		e.run(v, code)
 	}
 }
@@ -315,9 +328,11 @@ func (e *Engine) run(v *view, code uintptr) {
 		case exitMem:
 			code = e.access(v)
 		case exitBudget:
-			if !k.Pending() {
+			if !k.Pending() && (e.exact || !k.Started()) {
 				k.Interpret()
+				e.midway = true
 			}
+			e.over = true
 		case exitInterp, exitCause:
 			if k.Left() > 0 && !k.Pending() {
 				k.Step()

@@ -10,9 +10,16 @@ type Options struct {
 	// CodeBytes is the size of the code memory; 0 means 64 MiB, of which only
 	// what is used takes memory.
 	CodeBytes int
+	// Exact makes a run end where the interpreter would end it: after exactly as
+	// many instructions as were asked for. Otherwise it ends with the last block
+	// that fits, which is faster. A guest whose time follows its instructions
+	// needs it to be the same on both.
+	Exact bool
 	// PerfMap makes the engine append what it translates to
 	// /tmp/perf-PID.map, where perf looks for names of generated code.
 	PerfMap bool
+
+	eager bool // translate wherever a run starts, for tests
 }
 
 // Stats counts what an engine did.

@@ -95,6 +95,7 @@ func newPair(t testing.TB, o Options, change ...func(*mips.Config)) *pair {
 	for i := range p.side {
 		p.side[i] = newBox(t, change...)
 	}
+	o.Exact, o.eager = true, true
 	e, err := New(p.side[1].CPU, o)
 	if err != nil {
 		t.Fatal(err)

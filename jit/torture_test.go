@@ -328,7 +328,7 @@ func TestRuntimeTorture(t *testing.T) {
 	var ms runtime.MemStats
 	runtime.ReadMemStats(&ms)
 	cycles := ms.NumGC
-	for begin := time.Now(); time.Since(begin) < *tortureFor; {
+	for begin := time.Now(); time.Since(begin) < *tortureFor && !t.Failed(); {
 		var cpus sync.WaitGroup
 		for range 4 {
 			cpus.Add(1)
@@ -336,7 +336,7 @@ func TestRuntimeTorture(t *testing.T) {
 				defer cpus.Done()
 				b := newBox(t)
 				program(b)
-				e, err := New(b.CPU, Options{})
+				e, err := New(b.CPU, Options{Exact: true})
 				if err != nil {
 					t.Error(err)
 					return

@@ -134,7 +134,7 @@ func New(cfg Config, host Host) (*Machine, error) {
 	}
 	m.cpu = m.board.CPU()
 	if !cfg.NoJIT {
-		if m.jit, err = jit.New(m.cpu, jit.Options{}); err != nil {
+		if m.jit, err = jit.New(m.cpu, jit.Options{Exact: cfg.InstructionTime}); err != nil {
 			host.Log("CPU", "the interpreter runs the guest: "+err.Error())
 		}
 	}

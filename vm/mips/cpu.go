@@ -258,6 +258,9 @@ func (c *CPU) Run(budget int) Exit {
 		c.n0, c.n = n, n
 		if c.engine != nil {
 			c.engine.Execute()
+			if c.n > 0 && !c.Core().Pending() {
+				budget = min(budget, n-c.n) // what is left is too little
+			}
 		} else {
 			c.interpret()
 		}

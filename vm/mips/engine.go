@@ -7,7 +7,8 @@ import "dynemu/vm/mem"
 // through Core. Its methods are called on the machine's goroutine.
 type Engine interface {
 	// Execute runs until Core.Left is 0 or Core.Pending is true, as the
-	// interpreter does: not ending between a branch and its delay slot.
+	// interpreter does: not ending between a branch and its delay slot. It may
+	// return with some instructions left, but not without having executed any.
 	Execute()
 	// EntryChanged, ASIDChanged and TranslationsChanged tell that translations
 	// through a TLB entry, through all entries that are not global, or all of
@@ -66,6 +67,9 @@ func (k Core) Left() int { return k.c.n }
 
 // SetLeft stores what Left returns.
 func (k Core) SetLeft(n int) { k.c.n = n }
+
+// Started tells that Execute has run an instruction.
+func (k Core) Started() bool { return k.c.n != k.c.n0 }
 
 // Pending tells that Execute must return before the next instruction.
 func (k Core) Pending() bool { return k.c.irq || k.c.stop || k.c.idle }
