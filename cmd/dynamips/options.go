@@ -52,6 +52,8 @@ func flags() (*pflag.FlagSet, *raw) {
 	f.IntVarP(&r.ram, "ram", "r", 256, "RAM in MiB")
 	f.IntVarP(&r.nvram, "nvram", "n", 128, "NVRAM in KiB")
 	f.IntVarP(&r.rom, "rom", "o", 4, "ROM in MiB (4)")
+	f.IntVar(&r.disk0, "disk0", 64, "PCMCIA disk0 in MiB, 0 for none")
+	f.IntVar(&r.disk1, "disk1", 0, "PCMCIA disk1 in MiB, 0 for none")
 	f.StringVarP(&r.confreg, "conf-reg", "c", "0x2102", "configuration register")
 	f.StringVarP(&r.mac, "mac", "m", "", "base MAC address of the chassis")
 	f.StringArrayVarP(&r.cards, "pa", "p", nil, "SLOT:CARD: put a card into a slot; cards: "+strings.Join(card.Names(), " "))
@@ -76,7 +78,7 @@ func flags() (*pflag.FlagSet, *raw) {
 // raw holds the flags as they were written.
 type raw struct {
 	platform, npe, midplane, confreg, mac, log, bind, idlePC, startup, private, quirks string
-	ram, nvram, rom, instance, console, aux                                            int
+	ram, nvram, rom, instance, console, aux, disk0, disk1                              int
 	cards, wires                                                                       []string
 	noJIT, noRAMFile, noEscape, quiet, instructionTime                                 bool
 }
@@ -129,7 +131,7 @@ func parse(args []string) (*options, error) {
 	}
 	o.config = vm.Config{
 		Name: "default", Instance: r.instance, Platform: platform, NPE: r.npe, Midplane: r.midplane,
-		RAM: r.ram, NVRAM: r.nvram, ConfReg: uint16(confreg), MAC: r.mac, IdlePC: idlePC,
+		RAM: r.ram, NVRAM: r.nvram, Disk0: r.disk0, Disk1: r.disk1, ConfReg: uint16(confreg), MAC: r.mac, IdlePC: idlePC,
 		InstructionTime: r.instructionTime,
 	}
 	if r.quirks != "" {

@@ -59,6 +59,15 @@ func run(o *options) error {
 	if err != nil {
 		return err
 	}
+	bootflash, disk0, disk1, err := openStorage(prefix, o)
+	if err != nil {
+		return err
+	}
+	for _, f := range []*os.File{bootflash, disk0, disk1} {
+		if f != nil {
+			defer f.Close()
+		}
+	}
 	con, aux := console.New(), console.New()
 	m, err := vm.New(o.config, vm.Host{
 		Image:      image,
@@ -68,9 +77,12 @@ func run(o *options) error {
 		SaveROMMONVars: func(lines []string) error {
 			return replaceFile(prefix+"rommon_vars", []byte(strings.Join(lines, "\n")+"\n"))
 		},
-		Console: con,
-		AUX:     aux,
-		Log:     log.line,
+		Bootflash: bootflash,
+		Disk0:     disk0,
+		Disk1:     disk1,
+		Console:   con,
+		AUX:       aux,
+		Log:       log.line,
 	})
 	if err != nil {
 		return err
@@ -254,6 +266,19 @@ func mapFile(name string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return b, nil
+}
+
+// openStorage opens the files of bootflash and disks, making those that are not
+// there (c7200 reference, 14.2). A disk without a size has none.
+func openStorage(prefix string, o *options) (bootflash, disk0, disk1 *os.File, err error) {
+	open := func(name string) (*os.File, error) { return os.OpenFile(prefix+name, os.O_RDWR|os.O_CREATE, 0o644) }
+	if bootflash, err = open("bootflash"); err == nil && o.config.Disk0 != 0 {
+		disk0, err = open("disk0")
+	}
+	if err == nil && o.config.Disk1 != 0 {
+		disk1, err = open("disk1")
+	}
+	return bootflash, disk0, disk1, err
 }
 
 func readIfThere(name string) ([]byte, error) {
