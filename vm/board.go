@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"hash/fnv"
 	"net"
+	"os"
 	"slices"
 
 	"dynemu/vm/board/c7200"
+	"dynemu/vm/chip"
 	"dynemu/vm/mips"
+	"dynemu/vm/storage"
 )
 
 // Platforms returns the names of the platforms that a Config may have.
@@ -26,6 +29,10 @@ func newBoard(cfg Config, host Host, m *Machine) (board, error) {
 	if err != nil {
 		return nil, err
 	}
+	bootflash, disk0, disk1, err := openStorage(cfg, host)
+	if err != nil {
+		return nil, err
+	}
 	return c7200.New(c7200.Params{
 		NPE: cfg.NPE, Midplane: cfg.Midplane,
 		RAMMiB: cfg.RAM, NVRAMKiB: cfg.NVRAM,
@@ -34,6 +41,9 @@ func newBoard(cfg Config, host Host, m *Machine) (board, error) {
 		SaveNVRAM:      m.saver.put,
 		ROMMONVars:     host.ROMMONVars,
 		SaveROMMONVars: host.saveVars(),
+		Bootflash:      bootflash,
+		Disk0:          disk0,
+		Disk1:          disk1,
 		Console:        host.Console,
 		AUX:            host.AUX,
 		Log:            host.Log,
@@ -69,4 +79,27 @@ func baseMAC(cfg Config) (mac [6]byte, err error) {
 	h.Write([]byte(cfg.Name))
 	sum := h.Sum32()
 	return [6]byte{0xca, byte(cfg.Instance), byte(sum >> 8), byte(sum), 0, 0}, nil
+}
+
+// openStorage takes the files of bootflash and disks. What has none is nil.
+func openStorage(cfg Config, host Host) (bootflash, disk0, disk1 chip.Storage, err error) {
+	if host.Bootflash != nil {
+		if bootflash, err = storage.Open(host.Bootflash, c7200.BootflashSize); err != nil {
+			return nil, nil, nil, fmt.Errorf("bootflash: %w", err)
+		}
+	}
+	for _, d := range []struct {
+		name  string
+		mib   int
+		file  *os.File
+		store *chip.Storage
+	}{{"disk0", cfg.Disk0, host.Disk0, &disk0}, {"disk1", cfg.Disk1, host.Disk1, &disk1}} {
+		if d.mib == 0 || d.file == nil {
+			continue
+		}
+		if *d.store, err = storage.OpenDisk(d.file, d.mib, d.name); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	return bootflash, disk0, disk1, nil
 }

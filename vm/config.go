@@ -1,6 +1,9 @@
 package vm
 
-import "io"
+import (
+	"io"
+	"os"
+)
 
 // Config describes one router. It is plain data: it crosses from the daemon to
 // the node as JSON.
@@ -12,8 +15,11 @@ type Config struct {
 	Midplane string `json:"midplane,omitempty"` // std, vxr
 	RAM      int    `json:"ram"`                // MiB
 	NVRAM    int    `json:"nvram"`              // KiB
-	ConfReg  uint16 `json:"confreg"`
-	MAC      string `json:"mac,omitempty"` // base MAC, aa:bb:cc:dd:ee:ff; empty: chosen from Instance and Name
+	// Disk0 and Disk1 are the sizes of the PCMCIA disks in MiB, 0 for none.
+	Disk0   int    `json:"disk0,omitempty"`
+	Disk1   int    `json:"disk1,omitempty"`
+	ConfReg uint16 `json:"confreg"`
+	MAC     string `json:"mac,omitempty"` // base MAC, aa:bb:cc:dd:ee:ff; empty: chosen from Instance and Name
 	// Slots names the card in each slot; empty strings are empty slots.
 	Slots []string `json:"slots,omitempty"`
 	// IdlePC is the address of the guest's idle loop, 0 when unknown. 32-bit
@@ -42,6 +48,12 @@ type Host struct {
 	// ROMMONVars are NAME=value lines; SaveROMMONVars stores them.
 	ROMMONVars     []string
 	SaveROMMONVars func(lines []string) error
+	// Bootflash, Disk0 and Disk1 are the files behind the flash and the PCMCIA
+	// disks, read and written in place, which must stay open while the machine
+	// lives. An empty file becomes a flash that was never erased, or a disk with
+	// an empty FAT16 file system. Without one the part is missing, as it is when
+	// Config gives a disk no size.
+	Bootflash, Disk0, Disk1 *os.File
 	// Console and AUX are the two lines of the DUART.
 	Console, AUX Line
 	// Log receives the router's log, one line a call; module as Dynamips has it.

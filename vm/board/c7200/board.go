@@ -6,8 +6,7 @@
 // It knows nothing of lab files, of Linux or of how consoles and storage are
 // kept: it is handed lines and functions.
 //
-// Source: c7200 reference. Bootflash and PCMCIA disks are not fitted; the PCMCIA
-// controller answers its PCI ID only.
+// Source: c7200 reference.
 package c7200
 
 import (
@@ -19,11 +18,14 @@ import (
 
 	"dynemu/vm/card"
 	"dynemu/vm/chip"
+	"dynemu/vm/chip/ata"
 	"dynemu/vm/chip/bswap"
 	"dynemu/vm/chip/ds1620"
 	"dynemu/vm/chip/gt64k"
+	"dynemu/vm/chip/i28f016"
 	"dynemu/vm/chip/nmc93c46"
 	"dynemu/vm/chip/nvram"
+	"dynemu/vm/chip/pd6729"
 	"dynemu/vm/chip/remote"
 	"dynemu/vm/chip/scn2681"
 	"dynemu/vm/event"
@@ -38,12 +40,15 @@ const (
 	addrController  = 0x14000000
 	addrController2 = 0x15000000
 	addrRemote      = 0x16000000
+	addrBootflash   = 0x1A000000
 	addrNVRAM       = 0x1E000000
 	addrMPFPGA      = 0x1E800000
 	addrIOFPGA      = 0x1E840000
 	addrZero        = 0x1F000000
 	addrROM         = rom.Base
 	addrIOMem       = 0x20000000
+	addrDisk0       = 0x40000000
+	addrDisk1       = 0x44000000
 	addrSRAM        = 0x4B000000
 	addrSwapped     = 0xC0000000
 	addrPCIIO       = 0x1_00000000
@@ -63,11 +68,8 @@ const (
 	machineID = 0x19
 )
 
-// PCI IDs of functions without registers.
-const (
-	idPD6729 = 0x11001013
-	idSRAM   = 0x00051137
-)
+// idSRAM is the packet SRAM, a PCI function without registers.
+const idSRAM = 0x00051137
 
 // confRegIgnoreNVRAM is set in the active configuration register when the
 // NVRAM is blank (c7200 reference, 9.1).
@@ -110,6 +112,11 @@ type Params struct {
 	ROMMONVars     []string
 	SaveROMMONVars func(lines []string)
 
+	// Bootflash is the content of the flash SIMM, BootflashSize bytes; nil:
+	// the SIMM's socket is empty. Disk0 and Disk1 are the PCMCIA disks, nil
+	// where a socket is empty.
+	Bootflash, Disk0, Disk1 chip.Storage
+
 	Console, AUX Line // nil: not connected
 	Log          func(module, text string)
 	// AllocRAM returns that many bytes of zeroed, page-aligned host memory.
@@ -137,6 +144,11 @@ type Board struct {
 	io     ioFPGA
 	nvram  *nvram.Device
 	remote *remote.Device
+
+	pcmcia    *pd6729.Controller
+	bootflash *i28f016.SIMM
+	disks     [pd6729.Sockets]*ata.Disk
+	stored    []*stored
 
 	cards          [numSlots]card.Card
 	slotEEPROM     [numSlots]nmc93c46.EEPROM
@@ -173,7 +185,7 @@ func build(p Params, loop *event.Loop, attention *atomic.Uint32, cards func(stri
 		return nil, err
 	}
 	for _, step := range []func() error{
-		b.sizeRAM, b.buildCPU, b.buildPCI, b.buildMemory, b.buildNVRAM, b.buildControllers,
+		b.sizeRAM, b.buildCPU, b.buildPCI, b.buildMemory, b.buildNVRAM, b.buildStorage, b.buildControllers,
 		b.buildSRAM, b.buildFPGAs, b.buildRemote, b.buildCards,
 	} {
 		if err := step(); err != nil {
@@ -247,7 +259,8 @@ func (b *Board) buildPCI() error {
 	if b.npe.pcmcia.bus == hidden {
 		b.buses[slot0].SetHidden(b.buses[hidden])
 	}
-	return b.buses[b.npe.pcmcia.bus].Add(b.npe.pcmcia.device, 0, pci.IDOnly(idPD6729))
+	b.pcmcia = pd6729.New([...]bool{b.params.Disk0 != nil, b.params.Disk1 != nil})
+	return b.buses[b.npe.pcmcia.bus].Add(b.npe.pcmcia.device, 0, b.pcmcia)
 }
 
 func (b *Board) addRAM(name string, base uint64, bytes int) error {
@@ -285,7 +298,7 @@ func (b *Board) buildMemory() error {
 	return errors.Join(
 		b.mem.Add(&mem.Region{Name: "rom", Base: addrROM, Len: romMiB * mib, RAM: window, ReadOnly: true, Cacheable: true}),
 		b.addDevice("zero", addrZero, lenZero, zero{}),
-		b.addDevice("pci_io", addrPCIIO, lenPCIIO, zero{}),
+		b.addDevice("pci_io", addrPCIIO, lenPCIIO, pciIO{b.pcmcia}),
 		b.addDevice("mem_bswap", addrSwapped, lenSwapped, &bswap.Window{Mem: b.mem}),
 	)
 }
@@ -575,6 +588,7 @@ func (b *Board) Reset() {
 		p.Reset()
 	}
 	b.nvram.Reset()
+	b.resetStorage()
 	b.remote.Reset()
 	for _, c := range b.cards {
 		if c != nil {
@@ -594,8 +608,13 @@ func (b *Board) OnReload(fn func()) { b.reload = append(b.reload, fn) }
 // SetEntry tells the boot ROM where the image starts, a virtual address.
 func (b *Board) SetEntry(va uint32) { b.entry = va }
 
-// Flush saves NVRAM content that is not saved yet.
-func (b *Board) Flush() { b.nvram.Flush() }
+// Flush saves what is not saved yet of NVRAM, bootflash and disks.
+func (b *Board) Flush() {
+	b.nvram.Flush()
+	for _, s := range b.stored {
+		s.flush()
+	}
+}
 
 // NVRAM returns the content as the guest sees it now, for reading; it is the
 // board's own memory.
