@@ -45,6 +45,10 @@ type board interface {
 // timers: about 0.1 ms on the interpreter.
 const quantum = 20000
 
+// statsEvery is after how many runs of the CPU the translator's counters are
+// copied for Stats.
+const statsEvery = 256
+
 // State is what a machine is doing.
 type State int32
 
@@ -90,7 +94,8 @@ type Machine struct {
 	reload    bool
 	powerOff  bool
 
-	asleep       atomic.Int64 // ns spent with nothing to do
+	translated   atomic.Pointer[jit.Stats] // as of some ms ago
+	asleep       atomic.Int64              // ns spent with nothing to do
 	instructions atomic.Uint64
 	resets       atomic.Uint64
 
@@ -230,6 +235,7 @@ func (m *Machine) Start() error {
 func (m *Machine) run() {
 	defer close(m.done)
 	defer m.state.Store(int32(Halted))
+	runs := 0
 	for {
 		m.loop.RunPending()
 		if m.quit {
@@ -241,6 +247,10 @@ func (m *Machine) run() {
 		}
 		exit := m.cpu.Run(quantum)
 		m.instructions.Store(m.cpu.Instructions())
+		if runs++; runs%statsEvery == 1 && m.jit != nil {
+			s := m.jit.Stats()
+			m.translated.Store(&s)
+		}
 		switch exit {
 		case mips.ExitIdle:
 			m.idle()
@@ -443,7 +453,8 @@ type Stats struct {
 	Asleep       time.Duration        `json:"asleep_ns"` // time with nothing to do
 	Reloads      uint64               `json:"reloads"`
 	IdlePC       uint64               `json:"idlepc"`
-	Ports        map[string]PortStats `json:"ports"` // key SLOT/PORT
+	JIT          *jit.Stats           `json:"jit,omitempty"` // nil when the interpreter runs the guest
+	Ports        map[string]PortStats `json:"ports"`         // key SLOT/PORT
 }
 
 // PortStats counts the frames of a port, as seen from the router.
@@ -460,6 +471,7 @@ func (m *Machine) Stats() Stats {
 		Asleep:       time.Duration(m.asleep.Load()),
 		Reloads:      m.resets.Load(),
 		IdlePC:       m.idlePC,
+		JIT:          m.translated.Load(),
 		Ports:        map[string]PortStats{},
 	}
 	if t := m.started.Load(); t != 0 {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -76,7 +77,35 @@ func (l *line) String() string {
 }
 
 func config() Config {
-	return Config{Name: "R1", Platform: "c7200", RAM: 16, NVRAM: 32, ConfReg: 0x2102}
+	return Config{Name: "R1", Platform: "c7200", RAM: 16, NVRAM: 32, ConfReg: 0x2102, NoJIT: interpreter}
+}
+
+// interpreter makes config choose the interpreter.
+var interpreter bool
+
+// TestOnInterpreter runs the tests of the machine without the translator.
+func TestOnInterpreter(t *testing.T) {
+	interpreter = true
+	defer func() { interpreter = false }()
+	t.Run("GuestRunsAndReturnsToROM", TestGuestRunsAndReturnsToROM)
+	t.Run("SuspendResumeReset", TestSuspendResumeReset)
+	t.Run("IdleSleeps", TestIdleSleeps)
+	t.Run("NVRAMIsSaved", TestNVRAMIsSaved)
+}
+
+// TestStatsOfTranslator checks that the counters tell which engine runs.
+func TestStatsOfTranslator(t *testing.T) {
+	for _, cfg := range []Config{config(), {Name: "R1", Platform: "c7200", RAM: 16, NVRAM: 32, NoJIT: true}} {
+		m, con := start(t, cfg, Host{Image: image(counting()...)})
+		eventually(t, "dots", func() bool { return strings.Count(con.String(), ".") > 10 })
+		eventually(t, "instructions", func() bool { return m.Stats().Instructions > 10_000_000 })
+		s := m.Stats().JIT
+		want := !cfg.NoJIT && runtime.GOOS == "linux" && runtime.GOARCH == "amd64"
+		if (s != nil) != want || s != nil && (s.Blocks == 0 || s.Bytes == 0) {
+			t.Errorf("with NoJIT %v the counters are %+v", cfg.NoJIT, s)
+		}
+		m.Stop()
+	}
 }
 
 func start(t *testing.T, cfg Config, host Host) (*Machine, *line) {
@@ -211,7 +240,7 @@ func TestNVRAMIsSaved(t *testing.T) {
 	}
 }
 
-// In instruction time, the same router does the same twice.
+// In instruction time, the same router does the same twice, on either engine.
 func TestInstructionTimeRepeats(t *testing.T) {
 	cfg := config()
 	cfg.InstructionTime = true
@@ -223,8 +252,9 @@ func TestInstructionTimeRepeats(t *testing.T) {
 		0x312a003f, addiu(10, 10, 48), sw(10, 0x40, 8), // its low six bits as a character
 	}
 	body = append(body, addiu(11, 11, 0xffff), bne(11, 0, -len(body)-2), nop, jrRA, nop)
-	var outs [2]string
+	var outs [3]string
 	for i := range outs {
+		cfg.NoJIT = i == 2
 		m, con := start(t, cfg, Host{Image: image(append(code, body...)...)})
 		select {
 		case <-m.Done():
@@ -233,8 +263,8 @@ func TestInstructionTimeRepeats(t *testing.T) {
 		}
 		outs[i] = fmt.Sprint(con, m.Stats().Instructions)
 	}
-	if outs[0] != outs[1] {
-		t.Errorf("two runs differ:\n%s\n%s", outs[0], outs[1])
+	if outs[0] != outs[1] || outs[1] != outs[2] {
+		t.Errorf("runs differ, the last one on the interpreter:\n%s\n%s\n%s", outs[0], outs[1], outs[2])
 	}
 }
 
