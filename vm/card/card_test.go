@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"dynemu/vm/chip"
+	"dynemu/vm/chip/bswap"
 	"dynemu/vm/event"
 	"dynemu/vm/mem"
 	"dynemu/vm/pci"
@@ -87,6 +88,12 @@ func TestCards(t *testing.T) {
 			"0183 010E FFFF FFFF 490B 8C02 0000 0000 5000 0000 9812 2800 00FF FFFF FFFF FFFF"},
 		{"PA-FE-TX", 1, 0, Ethernet, "f", 1, []uint32{0x00091011}, 0x80, 0x14,
 			"0111 0102 FFFF FFFF 4906 9804 0000 0000 6000 0000 9812 1700 FFFF FFFF FFFF FFFF"},
+		{"C7200-IO-2FE", 0, 0, Ethernet, "f", 2, slices.Repeat([]uint32{0x10018086}, 2), 0x20000, 0x10,
+			"04FF 4002 1541 0201 C046 0320 001B CA06 8249 138B 0642 4230 C18B 3030 3030 3030 3030 0000 0004 0002 0385 1C0D 7F03 CB8F 4337 3230 302D 492F 4F2D 3246 452F 4580 0000 0000 FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF"},
+		{"PA-2FE-TX", 1, 0, Ethernet, "f", 2, slices.Repeat([]uint32{0x10018086}, 2), 0x20000, 0x10,
+			"04FF 4002 2441 0100 C18B 5858 5830 3030 3030 3030 3082 4915 2C04 4241 3003 0081 0000 0000 0400 8000 0000 00CB 9450 412D 3246 452D 4658 2020 2020 2020 2020 2020 20C0 4603 2000 20A0 04FF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF FFFF"},
+		{"PA-GE", 2, 0, Ethernet, "g", 1, []uint32{0x10018086}, 0x20000, 0x10,
+			"0198 0100 0000 0000 000C 4803 0000 0000 5000 0000 9906 0300 0001 FFFF FFFF FFFF"},
 		{"PA-4E", 4, 0, Ethernet, "e", 4, slices.Repeat([]uint32{0x20001022}, 4), 0x20, 0x14,
 			"0102 010E FFFF FFFF 4906 1404 0000 0000 5000 0000 FFFF FFFF FFFF FFFF FFFF FFFF"},
 		{"PA-8E", 5, 0, Ethernet, "e", 8, slices.Repeat([]uint32{0x20001022}, 8), 0x20, 0x14,
@@ -140,7 +147,7 @@ func TestCards(t *testing.T) {
 				if len(b.slot.Map.Regions()) != regions+i {
 					t.Error("sizing the window mapped it")
 				}
-				base := uint64(0x48000000 + i*0x10000)
+				base := uint64(0x48000000 + i*0x40000)
 				b.setConfig(c.device+i, c.bar, uint32(base))
 				for _, pa := range []uint64{base, base + uint64(c.barSize) - 1} {
 					if r := b.slot.Map.Find(pa, false); r == nil || r.Dev == nil {
@@ -179,6 +186,9 @@ func TestErrors(t *testing.T) {
 		slot int
 		want []string
 	}{
+		{"C7200-IO-2FE", 1, []string{"C7200-IO-2FE", "slot 0", "slot 1"}},
+		{"C7200-IO-GE-E", 3, []string{"C7200-IO-GE-E", "slot 0", "slot 3"}},
+		{"PA-GE", 0, []string{"PA-GE", "slot 0", "I/O card"}},
 		{"PA-9X", 1, append([]string{`"PA-9X"`}, Names()...)},
 		{"pa-fe-tx", 1, []string{`"pa-fe-tx"`, "PA-FE-TX"}},
 		{"", 1, []string{`""`}},
@@ -197,7 +207,7 @@ func TestErrors(t *testing.T) {
 			}
 		}
 	}
-	if want := []string{"C7200-IO-FE", "PA-FE-TX", "PA-4E", "PA-8E", "PA-4T+", "PA-8T"}; !slices.Equal(Names(), want) {
+	if want := []string{"C7200-IO-FE", "C7200-IO-2FE", "C7200-IO-GE-E", "PA-FE-TX", "PA-2FE-TX", "PA-GE", "PA-4E", "PA-8E", "PA-4T+", "PA-8T"}; !slices.Equal(Names(), want) {
 		t.Errorf("names %q, want %q", Names(), want)
 	}
 }
@@ -367,6 +377,98 @@ func TestEthernetPorts(t *testing.T) {
 		set(0, 0x0004)
 		if b.irq != 0 {
 			t.Errorf("port %d: interrupt bits %02x stay", i, b.irq)
+		}
+	}
+}
+
+// The I/O cards with two ports cannot be where slot 0 is PCI device 6.
+func TestIOCardNeedsItsOwnBus(t *testing.T) {
+	for _, name := range []string{"C7200-IO-2FE", "C7200-IO-GE-E"} {
+		b := newBay(t, 0, 6)
+		_, err := New(name, b.slot)
+		if err == nil {
+			t.Fatalf("%s: no error", name)
+		}
+		for _, w := range []string{name, "slot 0", "npe-100", "npe-150", "npe-200", "C7200-IO-FE"} {
+			if !strings.Contains(err.Error(), w) {
+				t.Errorf("%s: error %q does not say %q", name, err, w)
+			}
+		}
+		for dev := range 32 {
+			if b.config(dev, 0) != 0xFFFFFFFF {
+				t.Errorf("%s: something stays at PCI device %d", name, dev)
+			}
+		}
+	}
+}
+
+// Which PCI device and interrupt bit belong to which port: section 20. Frames
+// go both ways, in natural order through the window that swaps bytes.
+func TestGigabitPorts(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		slot    int
+		letters string
+		devices []int
+	}{
+		{"C7200-IO-2FE", 0, "ff", []int{1, 0}},
+		{"C7200-IO-GE-E", 0, "ge", []int{1, 0}},
+		{"PA-2FE-TX", 1, "ff", []int{0, 1}},
+		{"PA-GE", 2, "g", []int{0}},
+	} {
+		b := newBay(t, c.slot, 0)
+		m := b.slot.Map
+		const swapped = 0xC0000000
+		if err := m.Add(&mem.Region{Name: "swapped", Base: swapped, Len: 1 << 20, Dev: &bswap.Window{Mem: m}}); err != nil {
+			t.Fatal(err)
+		}
+		ports := b.insert(c.name).Ports()
+		if len(ports) != len(c.devices) {
+			t.Fatalf("%s: %d ports", c.name, len(ports))
+		}
+		for i, p := range ports {
+			if p.Letter() != c.letters[i:i+1] {
+				t.Errorf("%s: port %d is of letter %s", c.name, i, p.Letter())
+			}
+			var wire cable
+			p.Attach(&wire)
+			dev := c.devices[i]
+			base := uint64(0x48000000 + dev*0x20000)
+			b.setConfig(dev, 0x10, uint32(base))
+			const rx, tx, buf = 0x1000, 0x2000, 0x3000
+			frame := []byte("a frame of a length that is no multiple of four, in natural order")
+			m.WriteAt(buf+1, frame)
+			for k, w := range []uint32{swapped | (buf + 1), 0, 0x09000000 | uint32(len(frame)), 0} {
+				m.Write32(tx+uint64(4*k), w)
+			}
+			for k, w := range []uint32{swapped | 0x4002, 0, 0, 0} {
+				m.Write32(rx+uint64(4*k), w)
+			}
+			// The places of the 82542, which PA-GE's driver uses.
+			for off, v := range map[uint64]uint32{0x110: rx, 0x118: 128, 0x128: 4, 0x420: tx, 0x428: 128, 0xD0: 0xFFFF} {
+				m.Write32(base+off, v)
+			}
+			m.Write32(base+0x100, 2)
+			m.Write32(base+0x400, 2)
+			m.Write32(base+0x438, 1)
+			if len(wire.sent) != 1 || !bytes.Equal(wire.sent[0], frame) {
+				t.Errorf("%s port %d: sent %q", c.name, i, wire.sent)
+			}
+			if want := uint8(1) << dev; b.irq != want {
+				t.Errorf("%s port %d: interrupt bits %02x, want %02x", c.name, i, b.irq, want)
+			}
+			p.Receive(frame)
+			got := make([]byte, len(frame))
+			m.ReadAt(0x4002, got)
+			if !bytes.Equal(got, frame) || m.Read32(rx+12) != 7 {
+				t.Errorf("%s port %d: received %q", c.name, i, got)
+			}
+			if got := m.Read32(base + 0xC0); got != 0x83 {
+				t.Errorf("%s port %d: ICR %08X", c.name, i, got)
+			}
+			if b.irq != 0 {
+				t.Errorf("%s port %d: interrupt bits %02x stay", c.name, i, b.irq)
+			}
 		}
 	}
 }
