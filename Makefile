@@ -27,7 +27,7 @@ stop:
 
 ## test: lint, then all unit and end-to-end tests (as root: they make namespaces and mounts)
 test: deps-test build lint
-	$(GO) test -timeout 30m ./...
+	DYNEMU_BIN=$(CURDIR)/bin $(GO) test -timeout 30m ./...
 
 ## lint: formatting, go vet and staticcheck (see staticcheck.conf)
 lint:
@@ -37,7 +37,7 @@ lint:
 
 ## bench: measure and print the table of figures, with the peers in the same run
 bench: deps-test build
-	$(GO) test -count=1 -v -timeout 30m -run TestFigures ./tests/bench -args -figures
+	@DYNEMU_BIN=$(CURDIR)/bin $(GO) test -count=1 -v -timeout 30m -run TestFigures ./tests/bench -args -figures
 
 ## fuzz: every fuzz target for FUZZTIME (default 20s) each
 FUZZTIME ?= 20s

@@ -33,8 +33,8 @@ var (
 	counter   atomic.Int32
 )
 
-// Bin returns the folder of the programs: $DYNEMU_BIN, or bin/ of the
-// repository, built when a test first asks.
+// Bin returns the folder of the programs: $DYNEMU_BIN, which `make test` sets, or
+// a folder of this test process, built when a test first asks.
 func Bin(t testing.TB) string {
 	t.Helper()
 	buildOnce.Do(func() {
@@ -47,7 +47,8 @@ func Bin(t testing.TB) string {
 			return
 		}
 		root := strings.TrimSpace(string(out))
-		binDir = filepath.Join(root, "bin")
+		sweep()
+		binDir = fmt.Sprintf("/tmp/dynemu-bin-%d", os.Getpid())
 		for _, p := range []string{"dynemud", "dynemu", "dynemu-node", "dynamips"} {
 			cmd := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(binDir, p), "./cmd/"+p)
 			cmd.Dir = root
@@ -308,6 +309,13 @@ func uses(pid, dir string) bool {
 
 // sweep removes what test runs that crashed left: those whose process is gone.
 func sweep() {
+	bins, _ := filepath.Glob("/tmp/dynemu-bin-*")
+	for _, dir := range bins {
+		var pid int
+		if _, err := fmt.Sscanf(filepath.Base(dir), "dynemu-bin-%d", &pid); err == nil && syscall.Kill(pid, 0) != nil {
+			_ = os.RemoveAll(dir)
+		}
+	}
 	dirs, _ := filepath.Glob(folderPattern)
 	for _, dir := range dirs {
 		var pid, n int
