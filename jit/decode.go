@@ -65,8 +65,8 @@ const (
 
 	opLoad // imm is the offset, w>>26 the kind
 	opStore
-	opLoadPart // LWL and relatives
-	opStorePart
+	opLoadPair // LWL and LWR, or LDL and LDR, of one unaligned unit
+	opStorePair
 
 	opMFC0
 	opMTC0
@@ -96,6 +96,7 @@ type insn struct {
 	imm        int32
 	w          uint32
 	pc         uint32
+	wide       bool // a pair of 8 bytes
 }
 
 // decoder knows the mode that code is translated for.
@@ -360,7 +361,7 @@ func (in *insn) branches() bool { return in.op >= opBranch && in.op <= opJALR }
 // dest returns the register that in writes, -1 for none.
 func (in *insn) dest() int {
 	switch in.op {
-	case opInterp, opNop, opStore, opStorePart, opBranch, opJump, opJR, opTrap, opTrapImm, opMTC0, opSyscall, opERET:
+	case opInterp, opNop, opStore, opStorePair, opBranch, opJump, opJR, opTrap, opTrapImm, opMTC0, opSyscall, opERET:
 		return -1
 	}
 	if in.rd == 0 {
@@ -427,3 +428,39 @@ var widths = func() (t [64]uint8) {
 	}
 	return t
 }()
+
+// unalignedPair makes one unaligned access of two instructions that load or store the two
+// parts of a unit, in either order.
+func unalignedPair(pc, w, next uint32) (insn, bool) {
+	if (w^next)&0x03ff0000 != 0 {
+		return insn{}, false
+	}
+	rs, rt := uint8(w>>21&31), uint8(w>>16&31)
+	a, b := w>>26, next>>26
+	left, right := int32(int16(w)), int32(int16(next))
+	if a > b {
+		a, b, left, right = b, a, right, left
+	}
+	o, size := opLoadPair, int32(4)
+	switch {
+	case a == 0x22 && b == 0x26:
+	case a == 0x1a && b == 0x1b:
+		size = 8
+	case a == 0x2a && b == 0x2e:
+		o = opStorePair
+	case a == 0x2c && b == 0x2d:
+		o, size = opStorePair, 8
+	default:
+		return insn{}, false
+	}
+	if right != left+size-1 || o == opLoadPair && (rt == rs || rt == 0) {
+		return insn{}, false
+	}
+	in := insn{op: o, rs: rs, imm: left, w: w, pc: pc, wide: size == 8}
+	if o == opLoadPair {
+		in.rd = rt
+	} else {
+		in.rt = rt
+	}
+	return in, true
+}

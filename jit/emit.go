@@ -50,6 +50,7 @@ const (
 	coldInterp
 	coldBudget
 	coldLink
+	coldPart
 )
 
 // cold is code that a block needs rarely; it lies behind the region's hot code.
@@ -63,6 +64,10 @@ type cold struct {
 	target uint32
 	site   int32
 }
+
+// residue is what is known of the low bits of a register: modulo mod it is val.
+// mod is a power of two, at most 8; 0 stands for 1.
+type residue struct{ mod, val uint8 }
 
 type move struct {
 	host    amd64.Reg
@@ -82,8 +87,10 @@ type emitter struct {
 	moves []move
 	cold  []cold
 
-	known [nRegs]bool // constants of the block
-	value [nRegs]uint64
+	known    [nRegs]bool // constants of the block
+	value    [nRegs]uint64
+	residues [nRegs]residue // low bits of what is not constant
+	lenient  bool           // unaligned accesses succeed
 
 	pcRefund int // of the instruction being translated
 	pc       uint32
@@ -310,7 +317,10 @@ func (m *emitter) reload() {
 func (m *emitter) block(blocks []block, i int) {
 	b := &blocks[i]
 	b.label = m.N
-	m.known = [nRegs]bool{}
+	if entered(blocks, i) {
+		m.known = [nRegs]bool{}
+		m.residues = [nRegs]residue{}
+	}
 	m.inSlot = false
 	if b.n > 0 {
 		m.OpImm(amd64.SUB, false, rBudget, int32(b.n))
@@ -345,6 +355,31 @@ func (m *emitter) block(blocks []block, i int) {
 	case opBranch:
 		m.branch(blocks, i)
 	}
+}
+
+// entered tells whether block i can be reached other than from the one before it,
+// so that nothing is known of the registers.
+func entered(blocks []block, i int) bool {
+	if i == 0 {
+		return true
+	}
+	pc := blocks[i].pc
+	if p := &blocks[i-1]; p.next() != pc || p.end.op != opNop && (p.end.op != opBranch || p.end.likely()) {
+		return true
+	}
+	for j := range blocks {
+		b := &blocks[j]
+		switch b.end.op {
+		case opBranch, opJump, opCall:
+			if b.end.target() == pc {
+				return true
+			}
+		}
+		if j != i-1 && b.next() == pc && (b.end.op == opNop || b.end.op == opBranch) {
+			return true
+		}
+	}
+	return false
 }
 
 func (m *emitter) slot(b *block) {
@@ -609,11 +644,13 @@ func (m *emitter) emitCold(c *cold) {
 		m.OpImm(amd64.SUB, false, rBudget, int32(c.refund))
 		m.reload()
 		m.Jmp(c.back)
-	case coldInterp:
+	case coldInterp, coldPart:
 		m.epilogue()
 		m.StoreImm(true, statePC, int32(c.pc))
 		m.OpImm(amd64.ADD, false, rBudget, int32(c.refund))
-		if c.desc != 0 {
+		if c.kind == coldPart {
+			m.Jmp(m.e.stubs.part)
+		} else if c.desc != 0 {
 			m.Jmp(m.e.stubs.cause)
 		} else {
 			m.Jmp(m.e.stubs.interp)

@@ -2,13 +2,18 @@
 
 package jit
 
-import "dynemu/jit/amd64"
+import (
+	"dynemu/jit/amd64"
+	"dynemu/vm/mem"
+)
 
 // insn translates one instruction that is not a branch.
 func (m *emitter) insn(in *insn) {
 	d := in.dest()
+	low := m.result(in)
 	m.insn1(in)
 	if d >= 0 {
+		m.residues[d] = low
 		switch in.op {
 		case opLI:
 		default:
@@ -19,6 +24,44 @@ func (m *emitter) insn(in *insn) {
 	case opMULT, opMULTU, opDMULT, opDMULTU, opDIV, opDIVU, opDDIV, opDDIVU:
 		m.known[regHI], m.known[regLO] = false, false
 	}
+}
+
+// residueOf returns what is known of the low bits of register g.
+func (m *emitter) residueOf(g uint8) residue {
+	if v, ok := m.isKnown(g); ok {
+		return residue{8, uint8(v & 7)}
+	}
+	return m.residues[g]
+}
+
+// result returns what is known of the low bits of what in computes.
+func (m *emitter) result(in *insn) residue {
+	var a, b residue
+	switch in.op {
+	case opMove:
+		return m.residueOf(in.rs)
+	case opADDIU, opDADDIU:
+		a, b = m.residueOf(in.rs), residue{8, uint8(in.imm & 7)}
+	case opADDU, opDADDU:
+		a, b = m.residueOf(in.rs), m.residueOf(in.rt)
+	case opSUBU, opDSUBU:
+		a, b = m.residueOf(in.rs), m.residueOf(in.rt)
+		b.val = -b.val
+	case opSLL, opDSLL:
+		return residue{uint8(1) << min(in.imm, 3), 0}
+	case opANDI:
+		switch {
+		case in.imm&7 == 0:
+			return residue{8, 0}
+		case in.imm&3 == 0:
+			return residue{4, 0}
+		}
+	}
+	mod := min(a.mod, b.mod)
+	if mod == 0 {
+		return residue{}
+	}
+	return residue{mod, (a.val + b.val) & (mod - 1)}
 }
 
 func (m *emitter) insn1(in *insn) {
@@ -313,6 +356,8 @@ func (m *emitter) insn1(in *insn) {
 		m.load(in)
 	case opStore:
 		m.store(in)
+	case opLoadPair, opStorePair:
+		m.unaligned(in)
 	case opMFC0:
 		r := cp0Regs[rs]
 		if rs == 13 {
@@ -560,9 +605,14 @@ func (m *emitter) address(in *insn, size int, table int32) (amd64.Mem, *cold) {
 			m.Op(amd64.CMP, true, rcx, rax)
 			c.from[2] = m.Jcc(amd64.NE, 0)
 		}
-		if size > 1 {
+		low := m.residues[in.rs]
+		if size > 1 && !(int(low.mod) >= size && (int(low.val)+int(in.imm))&(size-1) == 0) {
 			m.TestAL(byte(size - 1))
 			c.from[0] = m.Jcc(amd64.NE, 0)
+		}
+		if size > int(low.mod) && size > 1 && !m.lenient {
+			// What is not aligned does not come behind the access.
+			m.residues[in.rs] = residue{uint8(size), uint8(-int(in.imm) & (size - 1))}
 		}
 		m.Mov(false, rcx, rax)
 		m.ShiftImm(amd64.SHR, false, rcx, 12)
@@ -639,4 +689,59 @@ func (m *emitter) store(in *insn) {
 		}
 	}
 	c.back = m.N
+}
+
+// unaligned translates two instructions that access the parts of one unit, when
+// that lies in one page; otherwise the interpreter executes the first of them.
+func (m *emitter) unaligned(in *insn) {
+	const (
+		rax = amd64.RAX
+		rcx = amd64.RCX
+		rdx = amd64.RDX
+	)
+	table, size := m.v.read, int32(4)
+	if in.op == opStorePair {
+		table = m.v.write
+	}
+	if in.wide {
+		size = 8
+	}
+	w := m.v.wide
+	c := cold{kind: coldPart, pc: m.pc, refund: m.pcRefund}
+	m.fill(w, rax, in.rs)
+	if in.imm != 0 {
+		m.OpImm(amd64.ADD, w, rax, in.imm)
+	}
+	if w {
+		m.Movsxd(rcx, rax)
+		m.Op(amd64.CMP, true, rcx, rax)
+		c.from[2] = m.Jcc(amd64.NE, 0)
+	}
+	m.Mov(false, rcx, rax)
+	m.OpImm(amd64.AND, false, rcx, mem.PageSize-1)
+	m.OpImm(amd64.CMP, false, rcx, mem.PageSize-size)
+	c.from[0] = m.Jcc(amd64.G, 0)
+	m.Mov(false, rcx, rax)
+	m.ShiftImm(amd64.SHR, false, rcx, mem.PageShift)
+	m.Load(true, rcx, amd64.Indexed(amd64.None, rcx, 8, table))
+	m.Test(true, rcx, rcx)
+	c.from[1] = m.Jcc(amd64.E, 0)
+	m.Mov(false, rdx, rax)
+	m.Op(amd64.ADD, true, rcx, rdx)
+	at := amd64.At(rcx, 0)
+	m.cold = append(m.cold, c)
+	if in.op == opStorePair {
+		m.fill(in.wide, rdx, in.rt)
+		m.Bswap(in.wide, rdx)
+		m.Store(in.wide, at, rdx)
+		return
+	}
+	t := m.dst(in.rd)
+	m.Load(in.wide, t, at)
+	m.Bswap(in.wide, t)
+	if in.wide {
+		m.put(in.rd, t)
+	} else {
+		m.putSX(in.rd, t)
+	}
 }

@@ -20,6 +20,7 @@ const (
 	exitLink            // a direct jump to a block that is not linked yet
 	exitIndirect        // a jump through a register that the jump cache does not know
 	exitCause           // exitInterp for a read of Cause
+	exitPart            // exitInterp for an access to a page that the tables may show
 	exits
 )
 
@@ -138,8 +139,8 @@ type Engine struct {
 	arena *arena
 	pos   int // in the arena
 	stubs struct {
-		enter, budget, interp, cause, mem, link, indirect int
-		end                                               int
+		enter, budget, interp, cause, part, mem, link, indirect int
+		end                                                     int
 	}
 	movbe, bmi2 bool
 
@@ -260,6 +261,9 @@ func (e *Engine) makeStubs() {
 	leave(exitInterp)
 	s.cause = m.N
 	leave(exitCause)
+	s.part = m.N
+	m.Store(true, e.word(wordAddress), amd64.RAX)
+	leave(exitPart)
 	s.mem = m.N
 	m.Store(true, e.word(wordResume), amd64.RDX)
 	m.Store(true, e.word(wordAddress), amd64.RAX)
@@ -333,9 +337,12 @@ func (e *Engine) run(v *view, code uintptr) {
 				e.midway = true
 			}
 			e.over = true
-		case exitInterp, exitCause:
+		case exitInterp, exitCause, exitPart:
 			if k.Left() > 0 && !k.Pending() {
 				k.Step()
+				if exit == exitPart && e.current() == v {
+					e.fill(v, e.words.address)
+				}
 				if exit == exitCause && k.TimerFar() {
 					w.cause, e.timer = 1, k.TimerAt()
 				} else if e.timer != k.TimerAt() {
@@ -488,6 +495,9 @@ func (e *Engine) current() *view {
 
 // fill makes the tables show the page of va, if it is plain memory.
 func (e *Engine) fill(v *view, va uint64) {
+	if !v.wide {
+		va = sext(va)
+	}
 	if sext(va) != va {
 		return
 	}
@@ -495,7 +505,10 @@ func (e *Engine) fill(v *view, va uint64) {
 	if v.devices[i%deviceSlots].page == i+1 {
 		return
 	}
-	r, off, entry, write := e.core.Accessed(va)
+	r, off, entry, write, ok := e.core.Accessed(va)
+	if !ok {
+		return
+	}
 	if r == nil || r.RAM == nil {
 		d := devicePage{page: i + 1}
 		if r != nil {
@@ -593,6 +606,7 @@ func (e *Engine) translate(v *view, k key, p mips.Page) *region {
 	r.entry = m.N
 	e.fixups = e.fixups[:0]
 	m.reset()
+	m.lenient = q&mips.QuirkUnaligned != 0
 	if s.loops {
 		m.assign(blocks)
 	}

@@ -162,6 +162,18 @@ func randomProgram(p *pair, seed uint64, step int) error {
 	w := words{r}
 	code := make([]byte, 4*(20+r.IntN(200)))
 	for i := 0; i < len(code); i += 4 {
+		if r.IntN(25) == 0 && i+8 <= len(code) { // the two parts of an unaligned access
+			ops := [][3]uint32{{0x22, 0x26, 3}, {0x1a, 0x1b, 7}, {0x2a, 0x2e, 3}, {0x2c, 0x2d, 7}}[r.IntN(4)]
+			regs, off := r.Uint32N(1024)<<16, r.Uint32N(200)
+			a, b := ops[0]<<26|regs|off, ops[1]<<26|regs|(off+ops[2])
+			if r.IntN(3) == 0 {
+				a, b = b, a
+			}
+			binary.BigEndian.PutUint32(code[i:], a)
+			binary.BigEndian.PutUint32(code[i+4:], b)
+			i += 4
+			continue
+		}
 		binary.BigEndian.PutUint32(code[i:], w.word(i/4, len(code)/4))
 	}
 	return runProgram(p, r, code, step)

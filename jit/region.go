@@ -145,6 +145,15 @@ func (s *scanner) trace(pc uint32) {
 				}
 				break
 			}
+			if in.op == opInterp && at+4-s.va < mem.PageSize && b.n+2 <= maxBlock && !(s.narrow && needs64(in.w)) &&
+				!s.isTarget(at+4) && !(s.idleOK && (at == s.idle || at+4 == s.idle)) {
+				if two, ok := unalignedPair(at, in.w, s.fetch(at+4).w); ok {
+					s.buf = append(s.buf, two, insn{op: opNop, pc: at + 4})
+					b.n += 2
+					at += 8
+					continue
+				}
+			}
 			if in.op == opInterp || in.op == opSyscall || in.op == opERET {
 				if in.op != opInterp {
 					b.n++

@@ -113,14 +113,14 @@ func (k Core) Fetch(pc uint64) (Page, bool) { return k.page(pc, accFetch) }
 
 // Accessed returns where the page of va lies, of which Load or Store has just
 // used a byte, and the TLB entry that maps it, -1 for none. r is nil when the page
-// is not wholly in one region.
-func (k Core) Accessed(va uint64) (r *mem.Region, off uint64, entry int, write bool) {
+// is not wholly in one region, ok false when there was no such access.
+func (k Core) Accessed(va uint64) (r *mem.Region, off uint64, entry int, write, ok bool) {
 	va = k.c.canonical(va)
 	s := &k.c.cur.cold[va>>mem.PageShift&(softSlots-1)]
 	if s.tag != va&^(mem.PageSize-1) {
-		return nil, 0, 0, false
+		return nil, 0, 0, false, false
 	}
-	return s.region, s.off, int(s.entry), s.write
+	return s.region, s.off, int(s.entry), s.write, true
 }
 
 func (k Core) page(va uint64, acc access) (Page, bool) {
