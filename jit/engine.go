@@ -754,6 +754,7 @@ func (e *Engine) EntryChanged(i int) {
 
 // ASIDChanged implements mips.Engine.
 func (e *Engine) ASIDChanged() {
+	e.forgetDevices()
 	for i := range e.state.TLB {
 		if !e.state.TLB[i].Global && (len(e.entryPages[i]) > 0 || e.entryExec[i]) {
 			e.EntryChanged(i)
