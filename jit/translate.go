@@ -2,6 +2,79 @@
 
 package jit
 
+// The translator.
+//
+// Goals. Compiled router code must run several times faster than on the
+// interpreter, with results that nobody can tell from the interpreter's: the same
+// registers, the same memory, the same exceptions at the same instruction, the
+// same number of instructions counted. Whatever is rare is not translated: the
+// interpreter of package mips executes it, on the same state.
+//
+// Terms. A block is straight guest code with one entry. A region is what is
+// translated at once: the blocks of one guest page that follow each other, and,
+// when there is a loop among them, the other blocks that its branches lead to. An
+// exit is a return of generated code to the engine. Hot code is what runs when all
+// is well; cold code lies behind it and prepares exits. A link is a jump from one
+// region to another. A view is the guest's address space in one operating mode.
+//
+// State. Generated code works on mips.State itself, whose address is in RBX. Nine
+// guest registers live in host registers wherever a region is entered or left
+// (table fixed); the others live in the state. A region with loops moves the
+// registers that its loops use most into the host registers of those that they do
+// not use, from its entry to its exits. HI and LO count as registers. All 64 bits
+// of a register are always what the guest would see; results of 32-bit operations
+// are sign-extended at once. RAX, RCX and RDX are scratch, R14 is the budget.
+//
+// Budget. Every block takes its number of instructions from the budget when it is
+// entered, and goes nowhere when they are not there. So generated code always
+// comes back, within microseconds, which the Go runtime, the devices' timers and
+// interrupts rely on: it cannot be preempted otherwise. Cold code gives back
+// what the block has not executed, so that the count is exact at every exit.
+//
+// Memory. Two tables for each view, one for loads and one for stores, have for
+// each of the 2^20 pages of 4 KiB the distance from guest to host address, or 0
+// when the access must not be made directly: devices, pages not looked up
+// yet, and for stores pages that are write-protected, watched, or hold decoded
+// code. The access leaves then with its address; the engine does it through
+// package mips, fills the tables, and lets the code go on behind it. An exception
+// instead leaves a new PC and the code is not resumed. Tables are filled page by
+// page, and each TLB entry knows the pages that were filled through it, so that
+// writing it takes out exactly those. Addresses of tables are below 2 GiB and are
+// part of the instructions.
+//
+// Lifecycle of a region. An address that is to be executed is looked up in the
+// jump cache of its view, then translated by the guest's TLB, then looked up in
+// the map of regions. If it is not there, its region is formed (region.go),
+// translated in one pass over its blocks, and put into the map, the jump cache and
+// the list of its page, which is marked so that package mem reports stores to it.
+// A direct jump out of a region leaves once, and is then linked. A jump through
+// a register looks into the jump cache. When its page is written, by whomever, the
+// region stays if its instructions are still the same; otherwise it is dropped:
+// taken out of the map and the cache, links to it undone. When code memory is
+// full, or the physical map changes, all regions are dropped.
+//
+// What ends a block: a branch with its delay slot; the end of the page; an address
+// that another block starts at; 64 instructions; SYSCALL and ERET; and every
+// instruction for the interpreter, which is not part of the block. The latter are
+// FPU operations, TLB operations, accesses to system registers that have effects,
+// WAIT, reserved words, parts of unaligned words that do not come in pairs,
+// linked loads, a branch whose slot is one of these or lies in the next page, a
+// branch to itself, and the instruction at the idle PC.
+//
+// Delay slots. The slot's code comes before the comparison of its branch, which is
+// the same unless the slot writes what the branch reads; then the condition is
+// kept in memory. A slot that must leave says so, and EPC and BD are right
+// because package mips is told that the access was in a slot.
+//
+// The cache key is the physical address (and whether it is cached), the virtual
+// address, and the operating mode. The virtual address is there because branch
+// targets and return addresses are constants in the code. A link to another page
+// that the TLB maps is undone when its entry changes.
+//
+// Everything runs on the machine's goroutine. Generated code uses no stack, calls
+// nothing, and knows no Go pointer but the state's, which the processor's
+// owner keeps alive.
+
 import (
 	"unsafe"
 
