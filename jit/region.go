@@ -195,8 +195,16 @@ func (s *scanner) delaySlot(b *block, in insn) bool {
 	if isBranch(slot.w) || slot.op == opInterp || slot.op >= opMFC0 {
 		return false
 	}
-	if (in.op == opJump || in.op == opBranch) && in.target() == in.pc {
-		return false // an idle loop, which the interpreter knows
+	// Idle loops are for the interpreter, which knows them.
+	switch in.op {
+	case opJR, opJALR:
+		if slot.w == 0 && (in.pc == s.va || isBranch(s.fetch(in.pc-4).w)) {
+			return false // it looks at the target of these
+		}
+	default:
+		if in.target() == in.pc {
+			return false
+		}
 	}
 	if s.wide && in.op != opJR && in.op != opJALR {
 		// A target outside the 32-bit segments has no place in the tables.
