@@ -464,3 +464,51 @@ func unalignedPair(pc, w, next uint32) (insn, bool) {
 	}
 	return in, true
 }
+
+// canExit tells whether the code of in can leave the region, which needs all
+// registers to be what the guest would see.
+func (in *insn) canExit() bool {
+	switch in.op {
+	case opLoad, opStore, opLoadPair, opStorePair, opADD, opADDI, opSUB, opDADD, opDADDI, opDSUB,
+		opDIV, opDIVU, opDDIV, opDDIVU, opTrap, opTrapImm, opMFC0, opMTC0, opInterp:
+		return true
+	}
+	return false
+}
+
+// Kinds of operations by what they make of the upper halves of their operands.
+const (
+	upperMatters = iota // they need all 64 bits
+	upperIgnored        // they read 32 bits, and sign-extend a result of 32
+	upperKept           // each bit of the result depends on the same bits of the operands
+)
+
+func (in *insn) upper() int {
+	switch in.op {
+	case opADDIU, opADDU, opSUBU, opSLL, opSRL, opSRA, opSLLV, opSRLV, opSRAV, opMUL:
+		return upperIgnored
+	case opMULT, opMULTU, opANDI, opNop, opLI:
+		return upperIgnored
+	case opAND, opOR, opXOR, opNOR, opORI, opXORI, opMove:
+		return upperKept
+	}
+	return upperMatters
+}
+
+// overwritten tells whether what body[i] computes is overwritten within the block
+// and no exit can come before, so that nobody sees the upper half of it.
+func overwritten(body []insn, i int) bool {
+	d := body[i].dest()
+	if d <= 0 || d >= regHI {
+		return false
+	}
+	for j := i + 1; j < len(body); j++ {
+		if body[j].canExit() {
+			return false
+		}
+		if body[j].dest() == d && body[j].op != opMOVZ && body[j].op != opMOVN {
+			return true
+		}
+	}
+	return false
+}

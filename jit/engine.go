@@ -54,6 +54,10 @@ const descSlot = 1 << 16
 
 const deviceSlots = 64
 
+// interpRun is how many instructions the interpreter executes in a row where the
+// guest's are its own.
+const interpRun = 12
+
 // devicePage is a page that is not memory.
 type devicePage struct {
 	page uint32     // its number plus 1
@@ -155,14 +159,15 @@ type Engine struct {
 	entrySites [mips.MaxTLB][]int32  // jumps into pages of each TLB entry
 	entryExec  [mips.MaxTLB]bool     // code was reached through the entry
 
-	timer   int64 // next match when Cause was last read
-	exact   bool  // run all of the budget
-	eager   bool  // translate wherever the guest happens to be
-	midway  bool  // the last budget ended within a block
-	over    bool  // the budget is used up but for less than a block
-	hidden  int   // of the budget, to end at the next block
-	stale   bool  // everything must be dropped before the next translation
-	dropped bool  // a region was dropped
+	timer   int64  // next match when Cause was last read
+	exact   bool   // run all of the budget
+	eager   bool   // translate wherever the guest happens to be
+	midway  bool   // the last budget ended within a block
+	over    bool   // the budget is used up but for less than a block
+	stepped uint64 // where the interpreter last gave back control
+	hidden  int    // of the budget, to end at the next block
+	stale   bool   // everything must be dropped before the next translation
+	dropped bool   // a region was dropped
 
 	scan  scanner
 	emit  emitter
@@ -297,7 +302,7 @@ func (e *Engine) Execute() {
 				// The last budget ended in the middle of a block. Where the
 				// interpreter stopped is no place for another region.
 				e.stats.Stepped++
-				k.Step()
+				k.Step(1)
 				e.midway = e.state.PC == pc+4
 				continue
 			} else if r := e.lookup(v, pc); r != nil {
@@ -306,7 +311,7 @@ func (e *Engine) Execute() {
 		}
 		if code == 0 {
 			e.stats.Stepped++
-			k.Step()
+			k.Step(1)
 			continue
 		}
 		e.midway = false
@@ -339,7 +344,14 @@ func (e *Engine) run(v *view, code uintptr) {
 			e.over = true
 		case exitInterp, exitCause, exitPart:
 			if k.Left() > 0 && !k.Pending() {
-				k.Step()
+				// Where one follows the other, as FPU operations do, the interpreter
+				// goes on for a while.
+				n := 1
+				if exit == exitInterp && e.state.PC == e.stepped {
+					n = interpRun
+				}
+				k.Step(n)
+				e.stepped = e.state.PC
 				if exit == exitPart && e.current() == v {
 					e.fill(v, e.words.address)
 				}

@@ -165,6 +165,11 @@ type emitter struct {
 	residues [nRegs]residue // low bits of what is not constant
 	lenient  bool           // unaligned accesses succeed
 
+	// A result of 32 bits that is overwritten before anybody sees its upper half
+	// is not sign-extended: loose registers are those with such a value.
+	loose   [nRegs]bool
+	loosely bool // the current instruction need not sign-extend
+
 	pcRefund int // of the instruction being translated
 	pc       uint32
 	inSlot   bool
@@ -307,7 +312,14 @@ func (m *emitter) put(g uint8, h amd64.Reg) {
 // putSX makes guest register g the sign-extended low half of h.
 func (m *emitter) putSX(g uint8, h amd64.Reg) {
 	if x, ok := m.mapped(g); ok {
-		m.Movsxd(x, h)
+		if m.loosely {
+			if x != h {
+				m.Mov(false, x, h)
+			}
+			m.loose[g] = true
+		} else {
+			m.Movsxd(x, h)
+		}
 		return
 	}
 	m.Movsxd(amd64.RAX, h)
@@ -400,9 +412,12 @@ func (m *emitter) block(blocks []block, i int) {
 		m.cold = append(m.cold, cold{kind: coldBudget, from: [3]int{m.Jcc(amd64.L, 0)}, pc: b.pc, refund: b.n})
 	}
 	for j := range b.body {
-		m.pc, m.pcRefund = b.body[j].pc, b.n-j
-		m.insn(&b.body[j])
+		in := &b.body[j]
+		m.pc, m.pcRefund = in.pc, b.n-j
+		m.loosely = in.upper() != upperMatters && overwritten(b.body, j)
+		m.insn(in)
 	}
+	m.loosely = false
 	m.pcRefund = 2
 	m.branchPC = b.end.pc
 	switch b.end.op {

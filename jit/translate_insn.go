@@ -11,7 +11,33 @@ import (
 func (m *emitter) insn(in *insn) {
 	d := in.dest()
 	low := m.result(in)
+	kept := false // the upper half of the result is loose
+	for _, g := range in.uses() {
+		if !m.loose[g] {
+			continue
+		}
+		_, ok := m.mapped(in.rd)
+		switch {
+		case in.upper() == upperKept && ok:
+			kept = true
+		case in.upper() != upperIgnored:
+			h, _ := m.mapped(g)
+			m.Movsxd(h, h)
+			m.loose[g] = false
+		}
+	}
+	if d >= 0 {
+		m.loose[d] = false
+	}
 	m.insn1(in)
+	if kept {
+		if m.loosely {
+			m.loose[d] = true
+		} else {
+			h, _ := m.mapped(uint8(d))
+			m.Movsxd(h, h)
+		}
+	}
 	if d >= 0 {
 		m.residues[d] = low
 		switch in.op {

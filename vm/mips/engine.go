@@ -77,13 +77,14 @@ func (k Core) Pending() bool { return k.c.irq || k.c.stop || k.c.idle }
 // Interpret runs what is left.
 func (k Core) Interpret() { k.c.interpret() }
 
-// Step runs the instruction at State.PC, together with its delay slot if it is a
-// branch.
-func (k Core) Step() {
+// Step runs n instructions from State.PC, with the delay slot if the last is a
+// branch; fewer when Pending becomes true or no more are left.
+func (k Core) Step(n int) {
 	c := k.c
 	left, before := c.n, c.Instructions()
-	c.n0 -= left - 1
-	c.n = 1
+	n = max(min(n, left), 1)
+	c.n0 -= left - n
+	c.n = n
 	c.interpret()
 	done := c.n0 - c.n
 	c.n = max(left-int(c.Instructions()-before), 0)
