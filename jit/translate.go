@@ -202,11 +202,22 @@ func (m *emitter) assign(blocks []block) {
 			continue
 		}
 		t := b.end.target()
-		for k := range j + 1 {
-			if blocks[k].pc == t {
-				for i := k; i <= j; i++ {
-					depth[i]++
-				}
+		if t > b.end.pc || find(blocks, t) == nil {
+			continue
+		}
+		longest := true // of the branches to t, which make one loop
+		for k := range blocks {
+			x := &blocks[k].end
+			if (x.op == opBranch || x.op == opJump) && x.target() == t && (x.pc > b.end.pc || x.pc == b.end.pc && k < j) {
+				longest = false
+			}
+		}
+		if !longest {
+			continue
+		}
+		for i := range blocks {
+			if pc := blocks[i].pc; pc >= t && pc <= b.end.pc {
+				depth[i]++
 			}
 		}
 	}
