@@ -149,7 +149,6 @@ type Engine struct {
 	movbe, bmi2 bool
 
 	views   [3]*view
-	cur     *view
 	regions map[key]*region
 	pages   map[uint64]*codePage
 	sites   []site
@@ -164,10 +163,13 @@ type Engine struct {
 	eager   bool   // translate wherever the guest happens to be
 	midway  bool   // the last budget ended within a block
 	over    bool   // the budget is used up but for less than a block
+	resumed bool   // generated code goes on behind a memory access
 	stepped uint64 // where the interpreter last gave back control
 	hidden  int    // of the budget, to end at the next block
 	stale   bool   // everything must be dropped before the next translation
 	dropped bool   // a region was dropped
+
+	check *checker // nil: what generated code does is not repeated
 
 	scan  scanner
 	emit  emitter
@@ -207,8 +209,11 @@ func New(cpu *mips.CPU, o Options) (*Engine, error) {
 	}
 	if o.PerfMap {
 		if e.perf, err = os.OpenFile(fmt.Sprintf("/tmp/perf-%d.map", os.Getpid()), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
-			return nil, err
+			e.core.Logf("jit: no map for perf: %v", err)
 		}
+	}
+	if o.Check != nil {
+		e.check = &checker{failed: o.Check}
 	}
 	e.emit.e = e
 	e.emit.B = e.arena.rw
@@ -326,16 +331,30 @@ func (e *Engine) run(v *view, code uintptr) {
 	w := e.words
 	stub := e.code(e.stubs.enter)
 	for code != 0 {
+		if e.check != nil && e.hidden == 0 && !e.resumed {
+			e.check.begin(e)
+		}
 		w.budget = int64(k.Left() - e.hidden)
 		w.entry = code
 		code = 0
 		exit := enter(e.ptr, stub)
 		k.SetLeft(int(w.budget) + e.hidden)
 		e.hidden = 0
+		e.resumed = false
 		e.stats.Exits[exit]++
+		if e.check != nil && exit != exitMem {
+			if exit == exitLink {
+				e.state.PC = sext(uint64(e.sites[int32(w.desc)].target))
+			}
+			e.check.compare(e, false)
+		}
 		switch exit {
 		case exitMem:
-			code = e.access(v)
+			if e.check != nil {
+				code = e.check.access(e, v)
+			} else {
+				code = e.access(v)
+			}
 		case exitBudget:
 			if !k.Pending() && (e.exact || !k.Started()) {
 				k.Interpret()
@@ -538,7 +557,7 @@ func (e *Engine) fill(v *view, va uint64) {
 		}
 	}
 	v.reads[i] = addend
-	if write && !r.ReadOnly && !r.IsCode(off) {
+	if write && !r.ReadOnly && !r.IsCode(off) && e.check == nil {
 		v.writes[i] = addend
 	}
 }

@@ -136,11 +136,15 @@ func TestRandomPrograms(t *testing.T) {
 		first = uint64(time.Now().UnixNano()) % 1_000_000_000
 	}
 	t.Logf("first seed %d (repeat with -args -seed %d)", first, first)
-	for _, o := range []Options{{}, {CodeBytes: 256 << 10}} {
+	check := Options{Check: func(report string) { t.Errorf("check: %s", report) }}
+	for _, o := range []Options{{}, check} {
 		p := newPair(t, o)
 		var n uint64
 		for s := first; s < first+uint64(*fuzzPrograms); s++ {
 			err := randomProgram(p, s, 1<<20)
+			if t.Failed() {
+				t.Fatalf("seed %d", s)
+			}
 			if err == nil {
 				continue
 			}

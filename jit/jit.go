@@ -19,6 +19,10 @@ type Options struct {
 	// /tmp/perf-PID.map, where perf looks for names of generated code.
 	PerfMap bool
 
+	// Check, when not nil, makes the interpreter repeat everything that generated
+	// code does, and is called with a report when the results differ. It is slow.
+	Check func(report string)
+
 	eager bool // translate wherever a run starts, for tests
 }
 

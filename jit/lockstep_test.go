@@ -3,8 +3,10 @@
 package jit
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -169,29 +171,9 @@ func (p *pair) sameMemory() error {
 	return nil
 }
 
-// differ names what differs, interpreter first.
+// differ names what differs.
 func differ(a, b *mips.State) string {
-	s := ""
-	add := func(name string, x, y uint64) {
-		if x != y {
-			s += fmt.Sprintf("\n  %-8s interpreter %016x translator %016x", name, x, y)
-		}
-	}
-	add("pc", a.PC, b.PC)
-	for i := range a.GPR {
-		add(mips.RegName(i), a.GPR[i], b.GPR[i])
-	}
-	add("hi", a.HI, b.HI)
-	add("lo", a.LO, b.LO)
-	add("retired", a.Retired, b.Retired)
-	add("status", uint64(a.CP0.Status), uint64(b.CP0.Status))
-	add("cause", uint64(a.CP0.Cause), uint64(b.CP0.Cause))
-	add("epc", a.CP0.EPC, b.CP0.EPC)
-	add("badvaddr", a.CP0.BadVAddr, b.CP0.BadVAddr)
-	if s == "" {
-		s = fmt.Sprintf("\n  interpreter %+v\n  translator  %+v", a.CP0, b.CP0)
-	}
-	return fmt.Sprintf("at pc %x%s", a.PC, s)
+	return fmt.Sprintf("at pc %x%s", a.PC, Differences(a, b))
 }
 
 // TestLockstepBenchmark runs the start of each test of the guest benchmark on
@@ -228,4 +210,25 @@ func (p *pair) listing(pc uint64) string {
 		s += fmt.Sprintf("\n  %x: %08x %s", pc+4*i, w, mips.Disassemble(pc+4*i, uint32(w)))
 	}
 	return s
+}
+
+// TestCheck breaks generated code and expects a report.
+func TestCheck(t *testing.T) {
+	var report string
+	p := newPair(t, Options{Check: func(s string) { report = s }})
+	p.code(codeAt, addiu(8, 8, 1), addiu(9, 9, 0x1234), sw(9, 0, 29), bne(8, 0, -4), nop)
+	p.both(func(b *box) { b.State().GPR[29] = dataAt })
+	if _, err := p.run(100); err != nil || report != "" {
+		t.Fatalf("before anything was broken: %v %s", err, report)
+	}
+	code := p.e.arena.rw[:p.e.pos]
+	i := bytes.LastIndex(code, []byte{0x34, 0x12, 0, 0})
+	if i < 0 {
+		t.Fatal("the constant is not in the code")
+	}
+	code[i]++
+	p.side[1].Run(100)
+	if !strings.Contains(report, "t1 ") || !strings.Contains(report, "memory at 0x10000") || !strings.Contains(report, "addiu") {
+		t.Errorf("report: %s", report)
+	}
 }

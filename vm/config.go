@@ -33,6 +33,13 @@ type Config struct {
 	// NoJIT makes the interpreter run the guest, as it does on processors that the
 	// translator does not know.
 	NoJIT bool `json:"no_jit,omitempty"`
+	// CheckJIT makes the interpreter repeat everything that the translator does and
+	// stops the router, with both states in its log, when they differ. It is
+	// slow; it is for finding faults of the translator.
+	CheckJIT bool `json:"check_jit,omitempty"`
+	// PerfMap makes the translator write /tmp/perf-PID.map, in which perf finds the
+	// guest addresses of generated code.
+	PerfMap bool `json:"perf_map,omitempty"`
 }
 
 // Host is what the surrounding process hands to a machine.

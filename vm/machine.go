@@ -139,7 +139,11 @@ func New(cfg Config, host Host) (*Machine, error) {
 	}
 	m.cpu = m.board.CPU()
 	if !cfg.NoJIT {
-		if m.jit, err = jit.New(m.cpu, jit.Options{Exact: cfg.InstructionTime}); err != nil {
+		o := jit.Options{Exact: cfg.InstructionTime, PerfMap: cfg.PerfMap}
+		if cfg.CheckJIT {
+			o.Check = m.translatorDiffers
+		}
+		if m.jit, err = jit.New(m.cpu, o); err != nil {
 			host.Log("CPU", "the interpreter runs the guest: "+err.Error())
 		}
 	}
@@ -164,6 +168,17 @@ func New(cfg Config, host Host) (*Machine, error) {
 // symbol stands where the loop has found nothing to do, so that one full turn
 // after the last interrupt is enough.
 const declaredIdlePasses = 2
+
+// translatorDiffers ends the router after a fault of the translator.
+func (m *Machine) translatorDiffers(report string) {
+	if m.err != nil {
+		return
+	}
+	m.host.Log("CPU", report)
+	m.err = errors.New("the translator differs from the interpreter; the log has both states")
+	m.quit = true
+	m.cpu.Stop()
+}
 
 // boot resets the hardware and loads the image, as a power cycle does.
 func (m *Machine) boot() error {

@@ -93,6 +93,25 @@ func TestOnInterpreter(t *testing.T) {
 	t.Run("NVRAMIsSaved", TestNVRAMIsSaved)
 }
 
+// TestCheckedTranslator runs a guest whose translation is checked throughout.
+func TestCheckedTranslator(t *testing.T) {
+	cfg := config()
+	cfg.CheckJIT = true
+	m, con := start(t, cfg, Host{Image: image(append(printing("hello\r\n"), jrRA, nop)...), Log: func(module, text string) {
+		if strings.Contains(text, "differs") {
+			t.Error(text)
+		}
+	}})
+	select {
+	case <-m.Done():
+	case <-time.After(20 * time.Second):
+		t.Fatalf("the router does not end; its console:\n%s", con)
+	}
+	if m.Err() != nil || !strings.Contains(con.String(), "hello") {
+		t.Errorf("ended with %v; its console:\n%s", m.Err(), con)
+	}
+}
+
 // TestStatsOfTranslator checks that the counters tell which engine runs.
 func TestStatsOfTranslator(t *testing.T) {
 	for _, cfg := range []Config{config(), {Name: "R1", Platform: "c7200", RAM: 16, NVRAM: 32, NoJIT: true}} {

@@ -124,6 +124,9 @@ func (k Core) Accessed(va uint64) (r *mem.Region, off uint64, entry int, write, 
 	return s.region, s.off, int(s.entry), s.write, true
 }
 
+// Data looks up the page of a load; it raises nothing.
+func (k Core) Data(va uint64) (Page, bool) { return k.page(k.c.canonical(va), accLoad) }
+
 func (k Core) page(va uint64, acc access) (Page, bool) {
 	t, f := k.c.translate(va, acc)
 	if f != faultNone {
@@ -169,10 +172,17 @@ func (k Core) TimerFar() bool {
 // TimerAt returns the guest time at which IP7 will be raised.
 func (k Core) TimerAt() int64 { return k.c.timer.at }
 
-// Word returns the instruction at pc, which is in memory.
+// Word returns the instruction at pc, if that is in memory.
 func (k Core) Word(pc uint64) (uint32, bool) {
-	w, err := k.c.Read(pc, 4)
-	return uint32(w), err == nil
+	p, ok := k.Fetch(k.c.canonical(pc))
+	if !ok || pc&3 != 0 {
+		return 0, false
+	}
+	r, off := k.Memory(p)
+	if r == nil || r.RAM == nil {
+		return 0, false
+	}
+	return be32(r.RAM[off+pc&(mem.PageSize-1):]), true
 }
 
 // At sets the position of the access that follows: the instruction at pc, slot
