@@ -253,6 +253,7 @@ func TestUnsupported(t *testing.T) {
 	for _, c := range []struct{ options, want string }{
 		{"f0/0 = LAN 1\nf1/0 = LAN 1\nslot2 = PA-8T\nslot3 = PA-4T", ""},
 		{"e1/7 = LAN 1\nslot2 = PA-4E", ""},
+		{"slot0 = C7200-JC-PA", ""},
 		{"slot2 = PA-A1", "PA-A1 in slot 2 is not supported yet"},
 		{"f0/1 = LAN 1\nf1/0 = LAN 1\nf1/1 = LAN 1\ng2/0 = LAN 1", ""},
 		{"g0/0 = LAN 1\nslot1 = PA-A1\nslot2 = PA-POS-OC3", "PA-A1 in slot 1 is not supported yet; PA-POS-OC3 in slot 2 is not supported yet"},

@@ -85,6 +85,7 @@ var models = []model{
 		0x010E, 0x010F, 0xFFFF, 0xFFFF, 0x4906, 0x2E07, 0x0000, 0x0000,
 		0x5000, 0x0000, 0x0010, 0x2400, 0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF,
 	}, func(c *built, s Slot) error { return c.addMueslix(s, 2) }},
+	{"C7200-JC-PA", true, jacketEEPROM, jacketCard},
 }
 
 // Names returns the names that New knows, in the order in which Dynamips lists
