@@ -79,6 +79,7 @@ const (
 	opJALR
 	opSyscall
 	opERET
+	opTLBW // TLBWI, TLBWR with imm 1
 )
 
 // HI and LO lie behind the general registers in the state and are treated as
@@ -294,6 +295,10 @@ func (d *decoder) decode1(pc, w uint32) insn {
 		switch {
 		case w == 0x42000018:
 			return insn{op: opERET}
+		case w == 0x42000002:
+			return insn{op: opTLBW}
+		case w == 0x42000006:
+			return insn{op: opTLBW, imm: 1}
 		case rs == 0 && w&0x7ff == 0:
 			if plainRead(rd) {
 				return alu(opMFC0, rd, 0, rt, 0)
@@ -361,7 +366,7 @@ func (in *insn) branches() bool { return in.op >= opBranch && in.op <= opJALR }
 // dest returns the register that in writes, -1 for none.
 func (in *insn) dest() int {
 	switch in.op {
-	case opInterp, opNop, opStore, opStorePair, opBranch, opJump, opJR, opTrap, opTrapImm, opMTC0, opSyscall, opERET:
+	case opInterp, opNop, opStore, opStorePair, opBranch, opJump, opJR, opTrap, opTrapImm, opMTC0, opSyscall, opERET, opTLBW:
 		return -1
 	}
 	if in.rd == 0 {

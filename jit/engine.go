@@ -7,6 +7,8 @@ import (
 	"os"
 	"unsafe"
 
+	"golang.org/x/sys/unix"
+
 	"dynemu/jit/amd64"
 	"dynemu/vm/mem"
 	"dynemu/vm/mips"
@@ -20,6 +22,7 @@ const (
 	exitLink            // a direct jump to a block that is not linked yet
 	exitIndirect        // a jump through a register that the jump cache does not know
 	exitCause           // exitInterp for a read of Cause
+	exitTLB             // a write of a TLB entry
 	exitPart            // exitInterp for an access to a page that the tables may show
 	exits
 )
@@ -143,8 +146,8 @@ type Engine struct {
 	arena *arena
 	pos   int // in the arena
 	stubs struct {
-		enter, budget, interp, cause, part, mem, link, indirect int
-		end                                                     int
+		enter, budget, interp, cause, part, tlb, mem, link, indirect int
+		end                                                          int
 	}
 	movbe, bmi2 bool
 
@@ -208,7 +211,7 @@ func New(cpu *mips.CPU, o Options) (*Engine, error) {
 		return nil, err
 	}
 	if o.PerfMap {
-		if e.perf, err = os.OpenFile(fmt.Sprintf("/tmp/perf-%d.map", os.Getpid()), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
+		if e.perf, err = os.OpenFile(fmt.Sprintf("/tmp/perf-%d.map", os.Getpid()), os.O_CREATE|os.O_APPEND|os.O_WRONLY|unix.O_NOFOLLOW, 0o600); err != nil {
 			e.core.Logf("jit: no map for perf: %v", err)
 		}
 	}
@@ -279,6 +282,9 @@ func (e *Engine) makeStubs() {
 	m.Store(true, e.word(wordAddress), amd64.RAX)
 	m.Store(true, e.word(wordDesc), amd64.RCX)
 	leave(exitMem)
+	s.tlb = m.N
+	m.Store(true, e.word(wordDesc), amd64.RCX)
+	leave(exitTLB)
 	s.link = m.N
 	m.Store(true, e.word(wordDesc), amd64.RCX)
 	leave(exitLink)
@@ -380,6 +386,14 @@ func (e *Engine) run(v *view, code uintptr) {
 					w.cause = 0
 				}
 			}
+		case exitTLB:
+			if k.Left() > 0 && !k.Pending() {
+				k.TLBWrite(w.desc != 0)
+				pc := uint32(e.state.PC)
+				if j := &v.jump[pc>>2&(jumpSlots-1)]; j.tag == pc && k.Left() > 0 && !e.stale {
+					code = j.code
+				}
+			}
 		case exitLink:
 			code = e.follow(v)
 		}
@@ -459,7 +473,7 @@ func (e *Engine) access(v *view) uintptr {
 	if k.Undisturbed() && !e.stale && !e.dropped {
 		return e.words.resume
 	}
-	if slot && !k.Redirected() {
+	if slot && !k.Reset() {
 		// The branch must still be taken: the rest runs up to the next block, which
 		// finds no budget.
 		e.hidden = k.Left() - int(desc>>24)

@@ -154,7 +154,7 @@ func (s *scanner) trace(pc uint32) {
 					continue
 				}
 			}
-			if in.op == opInterp || in.op == opSyscall || in.op == opERET {
+			if in.op == opInterp || in.op == opSyscall || in.op == opERET || in.op == opTLBW {
 				if in.op != opInterp {
 					b.n++
 				}

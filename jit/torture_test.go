@@ -3,6 +3,7 @@
 package jit
 
 import (
+	"encoding/binary"
 	"flag"
 	"math/rand/v2"
 	"os"
@@ -359,5 +360,33 @@ func TestRuntimeTorture(t *testing.T) {
 	t.Logf("%d collections", ms.NumGC-cycles)
 	if ms.NumGC == cycles {
 		t.Error("the collector did not run")
+	}
+}
+
+// TestResetWithinAccess has a device reset the processor, in a delay slot and
+// elsewhere.
+func TestResetWithinAccess(t *testing.T) {
+	for _, slot := range []bool{false, true} {
+		p := newPair(t, Options{})
+		for _, b := range p.side {
+			n := 0
+			b.dev.hook = func(write bool, off, v uint64) {
+				if n++; write && n%3 == 0 {
+					b.Reset()
+				}
+			}
+		}
+		program := []uint32{lui(8, 0xbe00), addiu(9, 9, 1), sw(9, 0, 8), beq(0, 0, -3), nop}
+		if slot {
+			program = []uint32{lui(8, 0xbe00), addiu(9, 9, 1), beq(0, 0, -2), sw(9, 0, 8)}
+		}
+		p.both(func(b *box) {
+			rom := b.m.Find(0x1fc00000, true)
+			for i, w := range program {
+				binary.BigEndian.PutUint32(rom.RAM[4*i:], w)
+			}
+			b.Reset()
+		})
+		p.runBoth(5000, 8)
 	}
 }

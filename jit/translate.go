@@ -56,7 +56,7 @@ package jit
 // What ends a block: a branch with its delay slot; the end of the page; an address
 // that another block starts at; 64 instructions; SYSCALL and ERET; and every
 // instruction for the interpreter, which is not part of the block. The latter are
-// FPU operations, TLB operations, accesses to system registers that have effects,
+// FPU operations, TLB reads and probes, accesses to system registers that have effects,
 // WAIT, reserved words, parts of unaligned words that do not come in pairs,
 // linked loads, a branch whose slot is one of these or lies in the next page, a
 // branch to itself, and the instruction at the idle PC.
@@ -442,6 +442,12 @@ func (m *emitter) block(blocks []block, i int) {
 	case opSyscall, opERET:
 		m.pc, m.pcRefund = b.end.pc, 1
 		m.system(&b.end)
+	case opTLBW:
+		m.epilogue()
+		m.StoreImm(true, statePC, int32(b.end.pc))
+		m.OpImm(amd64.ADD, false, rBudget, 1)
+		m.MovImm(amd64.RCX, uint64(b.end.imm))
+		m.Jmp(m.e.stubs.tlb)
 	case opJump:
 		m.slot(b)
 		m.to(blocks, b.end.target(), i)

@@ -229,6 +229,10 @@ func (k Core) Unusual(pc uint64, slot bool, w uint32) (ok bool) {
 	return k.c.memWord(w)
 }
 
+// Reset tells that the last access reset the processor; Redirected, which forgets
+// it, must follow.
+func (k Core) Reset() bool { return k.c.redirect }
+
 // Redirected tells, once, that the last access reset the processor: PC is set.
 func (k Core) Redirected() bool {
 	r := k.c.redirect
@@ -236,20 +240,17 @@ func (k Core) Redirected() bool {
 	return r
 }
 
-// Syscall and Eret do what the instructions of these names do at State.PC.
-func (k Core) Syscall() {
-	k.c.inSlot = false
-	k.c.raise(excSys)
-}
-
-// Eret executes ERET at State.PC.
-func (k Core) Eret() {
-	k.c.inSlot = false
-	if k.c.mode != modeKernel && k.c.s.CP0.Status&StatusCU0 == 0 {
-		k.c.raiseCpU(0)
-	} else {
-		k.c.eret()
+// TLBWrite executes TLBWR, or TLBWI, at State.PC in kernel mode.
+func (k Core) TLBWrite(random bool) {
+	c := k.c
+	c.inSlot = false
+	i := c.s.CP0.Index
+	if random {
+		i = c.random()
 	}
+	c.tlbWrite(i)
+	c.s.PC = c.canonical(c.s.PC + 4)
+	c.n--
 }
 
 // watched takes the right to store to the page at pa from the fast paths.
