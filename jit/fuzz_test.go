@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	fuzzPrograms = flag.Int("programs", 500, "random kernel programs to run on both engines")
+	fuzzPrograms = flag.Int("programs", 300, "random kernel programs to run on both engines")
 	fuzzSeed     = flag.Uint64("seed", 0, "first seed; 0 takes one from the clock")
 )
 
@@ -137,8 +137,15 @@ func TestRandomPrograms(t *testing.T) {
 	}
 	t.Logf("first seed %d (repeat with -args -seed %d)", first, first)
 	check := Options{Check: func(report string) { t.Errorf("check: %s", report) }}
-	for _, o := range []Options{{}, check} {
-		p := newPair(t, o)
+	lenient := func(c *mips.Config) {
+		c.Quirks = mips.QuirkUnaligned | mips.QuirkDirty | mips.QuirkRefill180 | mips.QuirkOverflow | mips.QuirkNop
+		c.Model = mips.RM7000
+	}
+	for _, o := range []struct {
+		Options
+		change []func(*mips.Config)
+	}{{}, {Options: check}, {change: []func(*mips.Config){lenient}}} {
+		p := newPair(t, o.Options, o.change...)
 		var n uint64
 		for s := first; s < first+uint64(*fuzzPrograms); s++ {
 			err := randomProgram(p, s, 1<<20)
