@@ -69,3 +69,34 @@ func BenchmarkDeviceRead(b *testing.B) {
 		box.loop.RunPending()
 	}
 }
+
+// BenchmarkFPU measures a loop of two FPU operations and six others; one operation
+// is one turn.
+func BenchmarkFPU(b *testing.B) {
+	for _, name := range []string{"interpreter", "translator"} {
+		b.Run(name, func(b *testing.B) {
+			box := newBox(b)
+			if name == "translator" {
+				e, err := New(box.CPU, Options{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer e.Close()
+			}
+			box.poke(codeAt,
+				0x25080001,                                     // addiu t0, t0, 1
+				0x46220000,                                     // add.d f0, f0, f2
+				0x01284821, 0x25290003, 0x01095021, 0x254a0001, // integer work
+				0x46220002, // mul.d f0, f0, f2
+				0x26100001, // addiu s0, s0, 1
+				0x1000fff7, // b start
+				0x00000000,
+			)
+			box.State().PC = codeAt
+			for int(box.State().GPR[16]) < b.N {
+				box.Run(20000)
+				box.loop.RunPending()
+			}
+		})
+	}
+}

@@ -80,6 +80,7 @@ const (
 	opSyscall
 	opERET
 	opTLBW // TLBWI, TLBWR with imm 1
+	opWord // FPU operations and rare loads and stores, which package mips executes
 )
 
 // HI and LO lie behind the general registers in the state and are treated as
@@ -309,6 +310,18 @@ func (d *decoder) decode1(pc, w uint32) insn {
 			}
 		}
 		return interp
+	case 0x11:
+		if rs != 8 { // not BC1
+			return insn{op: opWord}
+		}
+		return interp
+	case 0x13:
+		if w&0x3f >= 0x20 {
+			return insn{op: opWord}
+		}
+		return interp
+	case 0x1a, 0x1b, 0x22, 0x26, 0x2a, 0x2c, 0x2d, 0x2e, 0x30, 0x31, 0x34, 0x35, 0x38, 0x39, 0x3c, 0x3d:
+		return insn{op: opWord}
 	case 0x1c:
 		if w&0x3f == 2 && sa == 0 {
 			return alu(opMUL, rs, rt, rd, 0)
@@ -366,7 +379,7 @@ func (in *insn) branches() bool { return in.op >= opBranch && in.op <= opJALR }
 // dest returns the register that in writes, -1 for none.
 func (in *insn) dest() int {
 	switch in.op {
-	case opInterp, opNop, opStore, opStorePair, opBranch, opJump, opJR, opTrap, opTrapImm, opMTC0, opSyscall, opERET, opTLBW:
+	case opInterp, opNop, opStore, opStorePair, opBranch, opJump, opJR, opTrap, opTrapImm, opMTC0, opSyscall, opERET, opTLBW, opWord:
 		return -1
 	}
 	if in.rd == 0 {

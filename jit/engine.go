@@ -23,6 +23,7 @@ const (
 	exitIndirect        // a jump through a register that the jump cache does not know
 	exitCause           // exitInterp for a read of Cause
 	exitTLB             // a write of a TLB entry
+	exitWord            // an instruction that package mips executes by itself
 	exitPart            // exitInterp for an access to a page that the tables may show
 	exits
 )
@@ -146,8 +147,8 @@ type Engine struct {
 	arena *arena
 	pos   int // in the arena
 	stubs struct {
-		enter, budget, interp, cause, part, tlb, mem, link, indirect int
-		end                                                          int
+		enter, budget, interp, cause, part, tlb, word, mem, link, indirect int
+		end                                                                int
 	}
 	movbe, bmi2 bool
 
@@ -285,6 +286,9 @@ func (e *Engine) makeStubs() {
 	s.tlb = m.N
 	m.Store(true, e.word(wordDesc), amd64.RCX)
 	leave(exitTLB)
+	s.word = m.N
+	m.Store(true, e.word(wordDesc), amd64.RCX)
+	leave(exitWord)
 	s.link = m.N
 	m.Store(true, e.word(wordDesc), amd64.RCX)
 	leave(exitLink)
@@ -389,15 +393,27 @@ func (e *Engine) run(v *view, code uintptr) {
 		case exitTLB:
 			if k.Left() > 0 && !k.Pending() {
 				k.TLBWrite(w.desc != 0)
-				pc := uint32(e.state.PC)
-				if j := &v.jump[pc>>2&(jumpSlots-1)]; j.tag == pc && k.Left() > 0 && !e.stale {
-					code = j.code
-				}
+				code = e.next(v)
+			}
+		case exitWord:
+			if k.Left() > 0 && !k.Pending() && k.Execute(uint32(w.desc)) {
+				code = e.next(v)
 			}
 		case exitLink:
 			code = e.follow(v)
 		}
 	}
+}
+
+// next returns the code at State.PC, in view v still, if the jump cache has it and
+// nothing stands against going there; else 0.
+func (e *Engine) next(v *view) uintptr {
+	pc := e.state.PC
+	j := &v.jump[uint32(pc)>>2&(jumpSlots-1)]
+	if j.tag != uint32(pc) || v.wide && sext(pc) != pc || e.stale || e.core.Left() <= 0 || e.core.Pending() {
+		return 0
+	}
+	return j.code
 }
 
 // follow goes to the target of a direct jump, and links it.

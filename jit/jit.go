@@ -32,6 +32,6 @@ type Stats struct {
 	Dropped uint64    `json:"dropped"`
 	Flushes uint64    `json:"flushes"` // times that everything was dropped
 	Bytes   int       `json:"code_bytes"`
-	Exits   [8]uint64 `json:"exits"` // budget, interpreter, memory, link, indirect, Cause, TLB, part
+	Exits   [9]uint64 `json:"exits"` // budget, interpreter, memory, link, indirect, Cause, TLB, word, part
 	Stepped uint64    `json:"interpreted"`
 }

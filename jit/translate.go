@@ -448,6 +448,12 @@ func (m *emitter) block(blocks []block, i int) {
 		m.OpImm(amd64.ADD, false, rBudget, 1)
 		m.MovImm(amd64.RCX, uint64(b.end.imm))
 		m.Jmp(m.e.stubs.tlb)
+	case opWord:
+		m.epilogue()
+		m.StoreImm(true, statePC, int32(b.end.pc))
+		m.OpImm(amd64.ADD, false, rBudget, 1)
+		m.MovImm(amd64.RCX, uint64(b.end.w))
+		m.Jmp(m.e.stubs.word)
 	case opJump:
 		m.slot(b)
 		m.to(blocks, b.end.target(), i)

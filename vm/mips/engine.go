@@ -223,12 +223,6 @@ func (k Core) Store(pc uint64, slot bool, va uint64, size int, v uint64) (ok boo
 	return k.c.store(va, size, v)
 }
 
-// Unusual executes load or store word w, at pc, of any kind.
-func (k Core) Unusual(pc uint64, slot bool, w uint32) (ok bool) {
-	k.at(pc, slot)
-	return k.c.memWord(w)
-}
-
 // Reset tells that the last access reset the processor; Redirected, which forgets
 // it, must follow.
 func (k Core) Reset() bool { return k.c.redirect }
@@ -238,6 +232,28 @@ func (k Core) Redirected() bool {
 	r := k.c.redirect
 	k.c.redirect = false
 	return r
+}
+
+// Execute executes FPU operation, load or store w, which is at State.PC. It reports
+// false when an exception was raised or the processor was reset.
+func (k Core) Execute(w uint32) (ok bool) {
+	c := k.c
+	c.inSlot = false
+	switch op := w >> 26; {
+	case op == 0x11, op == 0x13:
+		ok = c.cop1(w)
+	default:
+		ok = c.memWord(w)
+	}
+	c.n--
+	if c.redirect {
+		c.redirect = false
+		return false
+	}
+	if ok {
+		c.s.PC = c.canonical(c.s.PC + 4)
+	}
+	return ok
 }
 
 // TLBWrite executes TLBWR, or TLBWI, at State.PC in kernel mode.
