@@ -54,12 +54,14 @@ package jit
 // full, or the physical map changes, all regions are dropped.
 //
 // What ends a block: a branch with its delay slot; the end of the page; an address
-// that another block starts at; 64 instructions; SYSCALL and ERET; and every
-// instruction for the interpreter, which is not part of the block. The latter are
-// FPU operations, TLB reads and probes, accesses to system registers that have effects,
-// WAIT, reserved words, parts of unaligned words that do not come in pairs,
-// linked loads, a branch whose slot is one of these or lies in the next page, a
-// branch to itself, and the instruction at the idle PC.
+// that another block starts at; 64 instructions; SYSCALL and ERET, which in kernel
+// mode are done here; TLBWI, TLBWR, FPU operations, linked loads and parts of
+// unaligned words that do not come in pairs, which package mips executes one by
+// one; and every instruction for the interpreter, which is not part of the block.
+// The latter are TLB reads and probes, accesses to system registers that have
+// effects, WAIT, reserved words, branches on FPU conditions, a branch whose slot is
+// one of all these or lies in the next page, a branch to itself, and the
+// instruction at the idle PC.
 //
 // Delay slots. The slot's code comes before the comparison of its branch, which is
 // the same unless the slot writes what the branch reads; then the condition is
