@@ -36,15 +36,15 @@ func (dev *Device) OpenConsole(read bool) *Console {
 		// printed from now on is missed.
 		first := dev.running()
 		if first != nil {
-			c.connect(first)
+			c.connect(first, false)
 		}
 		go c.pump(ctx, first)
 	}
 	return c
 }
 
-func (c *Console) connect(n Node) {
-	conn, err := n.Console()
+func (c *Console) connect(n Node, replay bool) {
+	conn, err := n.Console(replay)
 	if err != nil {
 		return
 	}
@@ -83,7 +83,8 @@ func (c *Console) pump(ctx context.Context, n Node) {
 		c.mu.Lock()
 		c.conn = nil
 		c.mu.Unlock()
-		c.connect(n)
+		// All that a new run printed so far came after the opening.
+		c.connect(n, true)
 	}
 }
 
@@ -140,7 +141,7 @@ func (c *Console) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	if conn == nil {
-		if conn, err = n.Console(); err != nil {
+		if conn, err = n.Console(false); err != nil {
 			return 0, err
 		}
 		defer conn.Close()

@@ -361,6 +361,18 @@ func (dev *Device) start(pipes map[string]*os.File) (err error) {
 	if files.Log, err = own(os.OpenFile(dev.LogPath(), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)); err != nil {
 		return err
 	}
+	for _, s := range []struct {
+		name string
+		has  bool
+		file **os.File
+	}{{"bootflash", true, &files.Bootflash}, {"disk0", r.Disk0 > 0, &files.Disk0}, {"disk1", r.Disk1 > 0, &files.Disk1}} {
+		if !s.has {
+			continue
+		}
+		if *s.file, err = own(os.OpenFile(dev.storagePath(s.name), os.O_RDWR|os.O_CREATE, 0o600)); err != nil {
+			return err
+		}
+	}
 	if files.ConsoleListener, err = own(listen(r.Console)); err != nil {
 		return fmt.Errorf("console port %d: %w", r.Console, err)
 	}
@@ -399,6 +411,7 @@ func (dev *Device) start(pipes map[string]*os.File) (err error) {
 		Config: vm.Config{
 			Name: dev.name, Instance: keep.Instance, Platform: "c" + strings.TrimPrefix(r.Model, "c"),
 			NPE: r.NPE, Midplane: r.Midplane, RAM: r.RAM, NVRAM: r.NVRAM, ConfReg: r.ConfReg,
+			Disk0: r.Disk0, Disk1: r.Disk1,
 			MAC: mac, Slots: r.Slots, IdlePC: idle, Quirks: r.Quirks,
 		},
 		ConsolePort: r.Console, AUXPort: r.AUX, TTY: tty, Image: path,
@@ -609,7 +622,7 @@ func (dev *Device) Type(keys []byte) error {
 		dev.setError(err)
 		return err
 	}
-	c, err := n.Console()
+	c, err := n.Console(false)
 	if err != nil {
 		return err
 	}

@@ -83,8 +83,8 @@ type Node interface {
 	// Unplug leaves the port without a wire.
 	Unplug(port string) error
 	// Console opens a connection that carries what the console prints from now
-	// on and takes keystrokes.
-	Console() (Conn, error)
+	// on, after what it printed before if replay is set, and takes keystrokes.
+	Console(replay bool) (Conn, error)
 	// ConsoleLog is what the console printed so far.
 	ConsoleLog() ([]byte, error)
 	NVRAM() ([]byte, error)

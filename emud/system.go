@@ -111,7 +111,7 @@ func (p *process) Reason() string {
 
 func (p *process) Stop() error { return p.Node.Stop(context.Background()) }
 
-func (p *process) Console() (Conn, error) { return p.Node.Console(false, false) }
+func (p *process) Console(replay bool) (Conn, error) { return p.Node.Console(false, replay) }
 
 func (p *process) Status() (NodeStatus, error) {
 	s, err := p.Node.Status()

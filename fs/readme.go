@@ -35,6 +35,7 @@ alone for 0.2 s. One with an error is refused: the close or rename fails with
       tty          the console as a terminal: screen labs/NAME/DEVICE/tty
       startup-config private-config        in NVRAM, of a running router too
       nvram        the whole NVRAM; writable while the router is stopped
+      bootflash disk0 disk1                the same of flash and PCMCIA disks
       ports/PORT/  ifname netns mac peer stats
 
 The console is also on the TCP port in status: telnet 127.0.0.1 PORT.

@@ -233,6 +233,14 @@ func (t *Tree) deviceDir(labName, name string) *dir {
 		},
 		"ports": func(path string) entry { return t.portsDir(path, find) },
 	}
+	for _, s := range emud.StorageNames {
+		f[s] = func(path string) entry {
+			if dev := find(); dev == nil || !dev.HasStorage(s) {
+				return nil
+			}
+			return &raw{base: t.base(path, storageMode), name: s, device: find}
+		}
+	}
 	config := func(private bool) func(path string) entry {
 		return func(path string) entry {
 			return &storage{
@@ -260,7 +268,8 @@ func (t *Tree) deviceDir(labName, name string) *dir {
 		}
 	}
 	order = append(order, "state", "info", "stats", "log", "console", "console.log", "tty",
-		"startup-config", "private-config", "nvram", "ports")
+		"startup-config", "private-config", "nvram")
+	order = append(append(order, emud.StorageNames...), "ports")
 	return t.fixed("/labs/"+labName+"/"+name, order, f, func() bool { return find() != nil })
 }
 

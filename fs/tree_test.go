@@ -685,6 +685,38 @@ func TestStartupConfig(t *testing.T) {
 	}
 }
 
+// Flash and disks are read and written in place while the router is stopped.
+func TestRawStorage(t *testing.T) {
+	w := newWorld(t)
+	w.apply("x", one)
+	w.sh("sh", "touch labs/x/R1/stop")
+	if got := w.read("labs/x/R1/disk0"); got != "" {
+		t.Errorf("a disk that was never used holds %d bytes", len(got))
+	}
+	if err := w.write("labs/x/R1/disk0", "an image"); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.read("labs/x/R1/disk0"); got != "an image" {
+		t.Errorf("disk0 holds %q", got)
+	}
+	w.sh("sh", "touch labs/x/R1/start")
+	for _, name := range []string{"bootflash", "disk0"} {
+		if err := w.write("labs/x/R1/"+name, "x"); !errors.Is(err, syscall.EBUSY) {
+			t.Errorf("%s of a running router opened for writing: %v", name, err)
+		}
+	}
+	if got := w.read("labs/x/R1/disk0"); got != "an image" {
+		t.Errorf("disk0 of the running router holds %q", got)
+	}
+	w.sh("sh", "touch labs/x/R1/stop")
+	if err := w.write("labs/x/R1/bootflash", "new"); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(w.path("labs/x/R1/disk1")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a disk without a size is shown: %v", err)
+	}
+}
+
 func TestPermissions(t *testing.T) {
 	w := newWorld(t)
 	w.apply("x", one)

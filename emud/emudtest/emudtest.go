@@ -462,7 +462,7 @@ func (n *Node) Unplug(port string) error {
 }
 
 // Console opens a console.
-func (n *Node) Console() (emud.Conn, error) {
+func (n *Node) Console(replay bool) (emud.Conn, error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
@@ -477,6 +477,9 @@ func (n *Node) Console() (emud.Conn, error) {
 		}
 	}
 	n.mu.Lock()
+	if replay {
+		_, _ = conns[1].Write(n.log) // to a reader that is gone
+	}
 	n.viewers = append(n.viewers, conns[1])
 	n.mu.Unlock()
 	go func() {

@@ -51,6 +51,9 @@ type Files struct {
 	NVRAM *os.File // the NVRAM store, read and write
 	Log   *os.File // append
 	Vars  *os.File // ROMMON variables, read and write
+	// Bootflash, Disk0 and Disk1 are the files behind them, read and write; nil
+	// where the router has none.
+	Bootflash, Disk0, Disk1 *os.File
 	// ConsoleListener and AUXListener are listening TCP sockets, or nil.
 	ConsoleListener, AUXListener *os.File
 	// PTYMaster and PTYSlave are the two ends of the console pty, or nil.
