@@ -98,6 +98,7 @@ type view struct {
 	jump        []jumpSlot
 	fixedPages  []uint32 // filled for unmapped segments
 	devices     [deviceSlots]devicePage
+	deviceSeen  bool // devices has an entry
 }
 
 // key names a region: the physical page and offset of its start, the virtual
@@ -576,6 +577,7 @@ func (e *Engine) fill(v *view, va uint64) {
 			d.dev, d.off = r.Dev, off
 		}
 		v.devices[i%deviceSlots] = d
+		v.deviceSeen = true
 		return
 	}
 	addend := uint64(uintptr(unsafe.Pointer(&r.RAM[off]))) - uint64(i)<<mem.PageShift
@@ -788,8 +790,9 @@ func (e *Engine) flush() {
 
 func (e *Engine) forgetDevices() {
 	for _, v := range e.views {
-		if v != nil {
+		if v != nil && v.deviceSeen {
 			v.devices = [deviceSlots]devicePage{}
+			v.deviceSeen = false
 		}
 	}
 }
