@@ -132,7 +132,7 @@ func parse(args []string) (*options, error) {
 	o.config = vm.Config{
 		Name: "default", Instance: r.instance, Platform: platform, NPE: r.npe, Midplane: r.midplane,
 		RAM: r.ram, NVRAM: r.nvram, Disk0: r.disk0, Disk1: r.disk1, ConfReg: uint16(confreg), MAC: r.mac, IdlePC: idlePC,
-		InstructionTime: r.instructionTime,
+		InstructionTime: r.instructionTime, NoJIT: r.noJIT,
 	}
 	if r.quirks != "" {
 		o.config.Quirks = strings.Split(r.quirks, ",")

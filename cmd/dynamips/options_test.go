@@ -15,7 +15,7 @@ func TestParse(t *testing.T) {
 	}
 	c := o.config
 	if c.Platform != "c7200" || c.NPE != "npe-300" || c.Midplane != "std" || c.RAM != 192 || c.NVRAM != 64 ||
-		c.Instance != 3 || c.ConfReg != 0x2142 || c.MAC != "aa:bb:cc:dd:ee:ff" || c.IdlePC != 0x60680a04 {
+		!c.NoJIT || c.Instance != 3 || c.ConfReg != 0x2142 || c.MAC != "aa:bb:cc:dd:ee:ff" || c.IdlePC != 0x60680a04 {
 		t.Errorf("configuration is %+v", c)
 	}
 	if want := []string{"", "PA-8T", "PA-FE-TX", "", "", "", ""}; !slices.Equal(c.Slots, want) {

@@ -95,6 +95,7 @@ var specs = map[string]spec{
 	"ghostios":    {inTop | inDevice, nil, boolean},
 	"ghostsize":   {inTop | inDevice, nil, number(1, maxRAM)},
 	"sparsemem":   {inTop | inDevice, nil, boolean},
+	"jit":         {inTop | inDevice, nil, boolean},
 	"jitsharing":  {inTop | inDevice, nil, boolean},
 	"oldidle":     {inTop | inDevice, nil, boolean},
 	"idlemax":     {inTop | inDevice, nil, number(1, maxInt)},

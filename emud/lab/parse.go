@@ -358,6 +358,7 @@ func (b *builder) apply(d *device, own, server settings) {
 	r.IdlePC = text("idlepc", "auto")
 	r.IdleMax, r.IdleSleep, r.ExecArea = num("idlemax", 0), num("idlesleep", 0), num("exec_area", 0)
 	r.Quirks = splitQuirks(text("quirks", ""))
+	r.NoJIT = num("jit", 1) == 0
 	r.Config = text("cnfg", "")
 	if c, err := base64.StdEncoding.DecodeString(withoutBlanks(text("configuration", ""))); err == nil {
 		r.Configuration = string(c)

@@ -99,6 +99,7 @@ var compared = []setting{
 	{"slots", false, func(r *Router) any { return join(r.Slots) }},
 	{"wics", false, func(r *Router) any { return join(r.WICs) }},
 	{"quirks", false, func(r *Router) any { return join(r.Quirks) }},
+	{"jit", false, func(r *Router) any { return r.NoJIT }},
 	{"exec_area", false, func(r *Router) any { return r.ExecArea }},
 	{"cnfg", false, func(r *Router) any { return r.Config }},
 	{"configuration", false, func(r *Router) any { return r.Configuration }},

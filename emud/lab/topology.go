@@ -36,6 +36,7 @@ type Router struct {
 	MAC           string // empty: chosen by the emulator
 	IdlePC        string // "auto", "none" or 0x…
 	Quirks        []string
+	NoJIT         bool // jit = false: the interpreter runs it
 	AutoStart     bool
 	Config        string // cnfg: path as written
 	// Configuration is the text of configuration = (base64 in the file), to be

@@ -428,7 +428,7 @@ func (b *Board) buildFPGAs() error {
 		}},
 		duart:  scn2681.New(b.line(b.params.Console), b.line(b.params.AUX), b.loop, b.irq(irqDUART)),
 		power:  func() uint32 { return b.mp.State.Power },
-		ioCard: func() bool { return b.cards[0] != nil },
+		ioCard: b.hasIOCard,
 	}
 	return errors.Join(
 		b.addDevice("mp_fpga", addrMPFPGA, lenRegisters, &b.mp),
@@ -554,6 +554,12 @@ func (b *Board) checkBay(slot int) error {
 		return fmt.Errorf("slot %d: cards are inserted and removed in slots 1 to %d only", slot, numSlots-1)
 	}
 	return nil
+}
+
+// hasIOCard reports whether slot 0 holds an I/O controller. The jacket card only
+// carries a port adapter (c7200 reference, 15.2).
+func (b *Board) hasIOCard() bool {
+	return b.cards[0] != nil && b.cards[0].Name() != "C7200-JC-PA"
 }
 
 func (b *Board) callAll(fns []func()) {
