@@ -128,10 +128,18 @@ func (p *process) Status() (NodeStatus, error) {
 			{"guest-instructions-per-second", fmt.Sprintf("%.0f", s.Rate)},
 			{"idle-share", percent(s.IdleShare)},
 			{"reloads", strconv.FormatUint(s.Reloads, 10)},
+			{"translator", onOff(s.JIT != nil)},
 			{"memory-bytes", strconv.FormatUint(s.RSS, 10)},
 			{"memory-shared-bytes", strconv.FormatUint(s.Shared, 10)},
 		},
 		Ports: map[string]PortStatus{},
+	}
+	if j := s.JIT; j != nil {
+		st.Stats = append(st.Stats,
+			Fact{"translated-blocks", strconv.FormatUint(j.Blocks, 10)},
+			Fact{"translated-bytes", strconv.Itoa(j.Bytes)},
+			Fact{"translated-dropped", strconv.FormatUint(j.Dropped, 10)},
+			Fact{"interpreted-instructions", strconv.FormatUint(j.Stepped, 10)})
 	}
 	for name, c := range s.Ports {
 		st.Ports[name] = PortStatus{Stats: PortStats{

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"dynemu/emud/lab"
+	"dynemu/jit"
 	"dynemu/emud/node"
 )
 
@@ -64,8 +65,8 @@ func (d *Daemon) VersionText() string {
 		}
 		kernel = string(b)
 	}
-	return fmt.Sprintf("version %s\nbuilt-with %s\nhost %s %d CPUs Linux %s\ntranslator off\nstarted %s\n",
-		d.opt.Version, runtime.Version(), runtime.GOARCH, runtime.NumCPU(), kernel, d.start.Format(time.RFC3339))
+	return fmt.Sprintf("version %s\nbuilt-with %s\nhost %s %d CPUs Linux %s\ntranslator %s\nstarted %s\n",
+		d.opt.Version, runtime.Version(), runtime.GOARCH, runtime.NumCPU(), kernel, onOff(jit.Supported), d.start.Format(time.RFC3339))
 }
 
 // Info describes the device: its section of the lab file, and what its node
@@ -223,4 +224,11 @@ func (dev *Device) MAC(p lab.Port) string {
 	low := binary.BigEndian.Uint32(base[2:]) + uint32(p.Slot*0x1c+p.Index)
 	binary.BigEndian.PutUint32(base[2:], low)
 	return base.String()
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
 }

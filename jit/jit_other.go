@@ -9,6 +9,9 @@ import (
 	"dynemu/vm/mips"
 )
 
+// Supported reports whether there is a translator for this processor.
+const Supported = false
+
 // Engine is the translator, which this processor does not have.
 type Engine struct{}
 

@@ -10,6 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Supported reports whether there is a translator for this processor.
+const Supported = true
+
 // arena is code memory: one memfd seen through two mappings, one to write and
 // one to execute, so that no page is ever both (jit reference, 4.6). Pages cost
 // nothing until they are touched.

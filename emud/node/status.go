@@ -1,6 +1,10 @@
 package node
 
-import "time"
+import (
+	"time"
+
+	"dynemu/jit"
+)
 
 // Status is what a node says of its router.
 type Status struct {
@@ -15,6 +19,8 @@ type Status struct {
 	IdleShare float64 `json:"idle_share"`
 	Reloads   uint64  `json:"reloads"`
 	IdlePC    uint64  `json:"idlepc"`
+	// JIT counts what the translator did; nil when the interpreter runs the guest.
+	JIT *jit.Stats `json:"jit,omitempty"`
 	// Ports holds counters by port name, for the ports that the Spec names.
 	Ports map[string]PortStatus `json:"ports"`
 
