@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"dynemu/emud/lab"
-	"dynemu/jit"
 	"dynemu/emud/node"
+	"dynemu/jit"
 )
 
 // statusHeader heads the rows of status. The first five columns are those of
