@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: build run stop test lint bench fuzz firmware clean help deps-run deps-test
+.PHONY: build run stop test lint bench bench-cpu fuzz firmware clean help deps-run deps-test deps-bench
 
 export CGO_ENABLED := 0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -36,8 +36,12 @@ lint:
 	$(GO) tool staticcheck ./...
 
 ## bench: measure and print the table of figures, with the peers in the same run
-bench: deps-test build
+bench: deps-bench build
 	@DYNEMU_BIN=$(CURDIR)/bin $(GO) test -count=1 -v -timeout 30m -run TestFigures ./tests/bench -args -figures
+
+## bench-cpu: the processor alone, beside Debian's dynamips and qemu, best of 5
+bench-cpu: deps-bench build
+	@DYNEMU_BIN=$(CURDIR)/bin $(GO) test -count=1 -v -timeout 60m -run TestFigures/cpu ./tests/bench -args -figures -rounds 5
 
 ## fuzz: every fuzz target for FUZZTIME (default 20s) each
 FUZZTIME ?= 20s
@@ -66,6 +70,9 @@ TEST_PACKAGES := $(RUN_PACKAGES) qemu-user gcc-mips-linux-gnu gcc-mips64-linux-g
 
 deps-run:
 	@./tests/packages.sh $(RUN_PACKAGES)
+
+deps-bench: deps-test
+	@./tests/packages.sh qemu-system-mips
 
 deps-test:
 	@./tests/packages.sh $(TEST_PACKAGES)

@@ -49,7 +49,11 @@ type peer struct {
 }
 
 func peers(t *testing.T) []peer {
-	all := []peer{{"dynemu, interpreter", []string{filepath.Join(testlab.Bin(t), "dynamips"), "-j", "-P", "7200", "-X"}, "bench-c7200.elf"}}
+	own := filepath.Join(testlab.Bin(t), "dynamips")
+	all := []peer{
+		{"dynemu", []string{own, "-P", "7200", "-X"}, "bench-c7200.elf"},
+		{"dynemu, interpreter", []string{own, "-j", "-P", "7200", "-X"}, "bench-c7200.elf"},
+	}
 	if path, err := exec.LookPath("dynamips"); err == nil {
 		all = append(all, peer{"dynamips -j", []string{path, "-j", "-P", "7200", "-X"}, "bench-c7200.elf"},
 			peer{"dynamips, JIT", []string{path, "-P", "7200", "-X"}, "bench-c7200.elf"})
@@ -102,7 +106,7 @@ func cpu(t *testing.T) {
 	}
 	all := peers(t)
 	if path, err := exec.LookPath("qemu-system-mips64"); err == nil {
-		all = append(all, peer{"qemu", []string{path, "-M", "malta", "-cpu", "5Kc", "-m", "128", "-nographic", "-no-reboot", "-kernel"}, "bench-malta.elf"})
+		all = append(all, peer{"qemu", []string{path, "-M", "malta", "-cpu", "5Kc", "-m", "128", "-nographic", "-no-reboot", "-net", "none", "-nic", "none", "-vga", "none", "-kernel"}, "bench-malta.elf"})
 	}
 	best := make([]map[string]float64, len(all)) // seconds
 	sums := make([]map[string]string, len(all))
