@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"dynemu/tests/console"
+	"dynemu/vm/card"
 	"dynemu/vm/firmware"
 )
 
@@ -82,17 +84,22 @@ func openTerminal(t *testing.T) (master, slave *os.File) {
 	return master, slave
 }
 
-// boot starts the image in dir, which keeps its NVRAM, and waits for its prompt.
-func boot(t *testing.T, e emulator, name, dir string, instance int, args ...string) *router {
+// boot starts the image in dir, which keeps its NVRAM, with cards ("slot:name")
+// and waits for its prompt.
+func boot(t *testing.T, e emulator, name, dir string, instance int, cards []string, args ...string) *router {
 	t.Helper()
 	image := filepath.Join(dir, "router.elf")
 	if err := os.WriteFile(image, firmware.Router(), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	master, slave := openTerminal(t)
-	all := append([]string{"-P", "7200", "-X", "-r", "128", "-i", fmt.Sprint(instance), "--noctrl",
-		"--idle-pc", fmt.Sprintf("%#x", firmware.IdlePC()),
-		"-p", "0:C7200-IO-FE", "-p", "1:PA-8T", "-p", "2:PA-FE-TX"}, args...)
+	all := []string{"-P", "7200", "-X", "-r", "128", "-i", fmt.Sprint(instance), "--noctrl",
+		"--idle-pc", fmt.Sprintf("%#x", firmware.IdlePC())}
+	// Dynamips wants cards before what is bound to them.
+	for _, c := range cards {
+		all = append(all, "-p", c)
+	}
+	all = append(all, args...)
 	cmd := exec.Command(e.path, append(all, image)...)
 	cmd.Dir = dir
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
@@ -217,6 +224,9 @@ func TestFirmware(t *testing.T) {
 	}
 }
 
+// baseCards are those whose protocols testPair tries.
+var baseCards = []string{"0:C7200-IO-FE", "1:PA-8T", "2:PA-FE-TX"}
+
 func testPair(t *testing.T, e1, e2 emulator) {
 	var args1, args2 []string
 	for _, port := range []string{"0:0", "1:0", "1:5", "2:0"} {
@@ -224,8 +234,8 @@ func testPair(t *testing.T, e1, e2 emulator) {
 		args1, args2 = append(args1, a...), append(args2, b...)
 	}
 	dir1, dir2 := t.TempDir(), t.TempDir()
-	r1 := boot(t, e1, "R1", dir1, 1, args1...)
-	r2 := boot(t, e2, "R2", dir2, 2, args2...)
+	r1 := boot(t, e1, "R1", dir1, 1, baseCards, args1...)
+	r2 := boot(t, e2, "R2", dir2, 2, baseCards, args2...)
 
 	r1.shows("show version", `^7206VXR \(NPE400\) processor with 131072K/0K`, `^Slot 0: C7200-IO-FE`, `^Slot 1: PA-8T`,
 		`^Slot 2: PA-FE-TX`, `^2 FastEthernet interfaces`, `^8 Serial interfaces`, `^Configuration register is 0x2142`)
@@ -330,13 +340,96 @@ func testPair(t *testing.T, e1, e2 emulator) {
 			}
 		}
 		// It boots with what it saved.
-		r1 = boot(t, e1, "R1", dir1, 1, args1...)
+		r1 = boot(t, e1, "R1", dir1, 1, baseCards, args1...)
 		r1.shows("show ip interface brief", `^Serial1/0 +10\.0\.0\.1 +YES NVRAM +up +`)
 		r2.eventually("ping 10.0.0.1 repeat 1 timeout 1", `100 percent`, 40*time.Second)
 		if again := configuration(r1.run("show running-config")); again != startup {
 			t.Errorf("after a restart the running-config is\n%s\nit was saved as\n%s", again, startup)
 		}
 	})
+}
+
+// portTest is a port of a card: its binding, the interface that it is to the
+// image, and the name of its hardware.
+type portTest struct {
+	slot                     int
+	card                     string
+	port                     int
+	ifname, hardware, speeds string
+}
+
+// cardPorts has the first and the last port of each card, one card a slot.
+var cardPorts = []portTest{
+	{0, "C7200-IO-2FE", 0, "FastEthernet0/0", `i82543 \(Livengood\)`, "100Mb/s"},
+	{0, "C7200-IO-2FE", 1, "FastEthernet0/1", `i82543 \(Livengood\)`, "100Mb/s"},
+	{1, "PA-4E", 0, "Ethernet1/0", "AmdP2", "10Mb/s"},
+	{1, "PA-4E", 3, "Ethernet1/3", "AmdP2", "10Mb/s"},
+	{2, "PA-GE", 0, "GigabitEthernet2/0", "82543", "1000Mb/s"},
+	{3, "PA-2FE-TX", 0, "FastEthernet3/0", `i82543 \(Livengood\)`, "100Mb/s"},
+	{3, "PA-2FE-TX", 1, "FastEthernet3/1", `i82543 \(Livengood\)`, "100Mb/s"},
+	{4, "PA-8E", 0, "Ethernet4/0", "AmdP2", "10Mb/s"},
+	{4, "PA-8E", 7, "Ethernet4/7", "AmdP2", "10Mb/s"},
+}
+
+// gigabitIO is the other I/O controller: the second of its ports is an
+// Ethernet that counts for itself.
+var gigabitIO = []portTest{
+	{0, "C7200-IO-GE-E", 0, "GigabitEthernet0/0", `i82543 \(Livengood\)`, "1000Mb/s"},
+}
+
+// TestFirmwareCards joins every port of cardPorts of two routers.
+func TestFirmwareCards(t *testing.T) {
+	debian := debianDynamips(t)
+	ours := dynemu(t)
+	for _, pair := range [][2]emulator{{debian, debian}, {debian, ours}, {ours, ours}} {
+		t.Run(pair[0].name+"-"+pair[1].name, func(t *testing.T) {
+			t.Parallel()
+			testCards(t, pair[0], pair[1], cardPorts)
+			testCards(t, pair[0], pair[1], gigabitIO)
+		})
+	}
+}
+
+func testCards(t *testing.T, e1, e2 emulator, ports []portTest) {
+	var args1, args2, cards []string
+	var tried []portTest
+	for _, p := range ports {
+		if (e1.name == "dynemu" || e2.name == "dynemu") && !slices.Contains(card.Names(), p.card) {
+			t.Logf("SKIP: dynemu has no %s yet", p.card)
+			continue
+		}
+		a, b := wire(t, fmt.Sprintf("%d:%d", p.slot, p.port))
+		args1, args2 = append(args1, a...), append(args2, b...)
+		if c := fmt.Sprintf("%d:%s", p.slot, p.card); !slices.Contains(cards, c) {
+			cards = append(cards, c)
+		}
+		tried = append(tried, p)
+	}
+	r1 := boot(t, e1, "R1", t.TempDir(), 1, cards, args1...)
+	defer r1.stop()
+	r2 := boot(t, e2, "R2", t.TempDir(), 2, cards, args2...)
+	defer r2.stop()
+	var conf1, conf2 []string
+	for i, p := range tried {
+		r1.shows("show version", fmt.Sprintf("^Slot %d: %s,", p.slot, p.card))
+		for end, conf := range []*[]string{&conf1, &conf2} {
+			*conf = append(*conf, "interface "+p.ifname, fmt.Sprintf("ip address 10.1.%d.%d 255.255.255.0", i, end+1), "no shutdown")
+		}
+	}
+	r1.configure(conf1...)
+	r2.configure(conf2...)
+	for i, p := range tried {
+		r1.eventually("show interfaces "+p.ifname, "^"+p.ifname+" is up, line protocol is up", 15*time.Second)
+		r2.eventually("show interfaces "+p.ifname, "^"+p.ifname+" is up, line protocol is up", 15*time.Second)
+		r1.shows("show interfaces "+p.ifname, "Hardware is "+p.hardware+",", "Full-duplex, "+p.speeds)
+		peer := fmt.Sprintf("10.1.%d.2", i)
+		r1.eventually("ping "+peer+" repeat 1 timeout 1", `100 percent`, 10*time.Second)
+		for _, size := range []int{36, 101, 102, 103, 1500, 8000} {
+			r1.pings(fmt.Sprintf("%s size %d repeat 2", peer, size))
+		}
+		r2.pings(fmt.Sprintf("10.1.%d.1 size 1499", i))
+		r1.shows("show interfaces "+p.ifname, " 0 input errors,", " 0 output errors,")
+	}
 }
 
 // configuration cuts a configuration out of what a show command printed.

@@ -29,6 +29,8 @@ static const struct card_type {
 };
 
 #define ID_DEC21140 0x00091011
+#define ID_AM79C971 0x20001022
+#define ID_I8254X 0x10018086
 #define ID_MUESLIX 0x00011137
 #define PORTS_PER_MUESLIX 4
 
@@ -52,6 +54,31 @@ static void identify(u32 slot)
 		}
 }
 
+static int is_card(const struct pci_func *f, const char *name)
+{
+	return strcmp(cards[f->slot].name, name) == 0;
+}
+
+/* The I/O controllers number their ports against PCI, and the second port of
+ * the Gigabit one is an Ethernet with a numbering of its own (adapters
+ * reference, 20). */
+static void attach_i8254x(struct pci_func *f)
+{
+	u32 irq = f->dev & 7, unit = f->slot ? f->dev : 1u - (f->dev & 1);
+	int io_ge = f->slot == 0 && is_card(f, "C7200-IO-GE-E"), pa_ge = f->slot && is_card(f, "PA-GE");
+	struct netport *p = i8254x_attach(f, irq, pa_ge);
+	struct iface *ifp;
+
+	if (io_ge && unit == 1) {
+		ifp = iface_add(IF_ETHERNET, "Ethernet", 10000, (u32)f->slot, unit, p);
+		snprintf(ifp->name, sizeof(ifp->name), "%s%u/0", ifp->type, f->slot);
+	} else if (io_ge || pa_ge) {
+		iface_add(IF_ETHERNET, "GigabitEthernet", 1000000, (u32)f->slot, unit, p);
+	} else {
+		iface_add(IF_ETHERNET, "FastEthernet", 100000, (u32)f->slot, unit, p);
+	}
+}
+
 static void attach(struct pci_func *f)
 {
 	if (f->slot < 0 || !f->bar)
@@ -60,13 +87,17 @@ static void attach(struct pci_func *f)
 		struct netport *p = dec21140_attach(f, 0);
 
 		if (p)
-			iface_add(IF_ETHERNET, (u32)f->slot, 0, p);
+			iface_add(IF_ETHERNET, "FastEthernet", 100000, (u32)f->slot, 0, p);
+	} else if (f->id == ID_AM79C971) {
+		iface_add(IF_ETHERNET, "Ethernet", 10000, (u32)f->slot, f->dev, am79c971_attach(f, f->dev & 7));
+	} else if (f->id == ID_I8254X) {
+		attach_i8254x(f);
 	} else if (f->id == ID_MUESLIX) {
 		struct netport *ports[PORTS_PER_MUESLIX];
 		int n = mueslix_attach(f, f->dev, ports);
 
 		for (int i = 0; i < n; i++)
-			iface_add(IF_SERIAL, (u32)f->slot, (u32)f->dev * PORTS_PER_MUESLIX + (u32)i, ports[i]);
+			iface_add(IF_SERIAL, "Serial", 1544, (u32)f->slot, (u32)f->dev * PORTS_PER_MUESLIX + (u32)i, ports[i]);
 	}
 }
 

@@ -8,10 +8,6 @@ struct iface *iface_list;
 #define MAX_LOOPBACKS 64
 static struct iface loopbacks[MAX_LOOPBACKS];
 
-static const char *const type_names[] = {
-	[IF_ETHERNET] = "FastEthernet", [IF_SERIAL] = "Serial", [IF_LOOPBACK] = "Loopback", [IF_NULL] = "Null",
-};
-
 static void set_defaults(struct iface *ifp)
 {
 	ifp->mtu = ifp->kind == IF_LOOPBACK ? 1514 : 1500;
@@ -23,23 +19,26 @@ static void append(struct iface *ifp)
 {
 	struct iface **p = &iface_list;
 
-	while (*p)
+	/* Ports come in the order of their numbers, whatever that of PCI. */
+	while (*p && !(ifp->port && (*p)->port && (*p)->slot == ifp->slot && (*p)->unit > ifp->unit))
 		p = &(*p)->next;
+	ifp->next = *p;
 	*p = ifp;
-	ifp->next = NULL;
 }
 
-struct iface *iface_add(enum if_kind kind, u32 slot, u32 unit, struct netport *port)
+struct iface *iface_add(enum if_kind kind, const char *type, u32 speed, u32 slot, u32 unit, struct netport *port)
 {
 	struct iface *ifp = boot_alloc(sizeof(*ifp), 8);
 
 	memset(ifp, 0, sizeof(*ifp));
 	ifp->kind = kind;
+	ifp->type = type;
+	ifp->speed = speed;
 	ifp->slot = (u8)slot;
 	ifp->unit = (u8)unit;
 	ifp->port = port;
 	ifp->shutdown = 1;
-	snprintf(ifp->name, sizeof(ifp->name), "%s%u/%u", type_names[kind], slot, unit);
+	snprintf(ifp->name, sizeof(ifp->name), "%s%u/%u", type, slot, unit);
 	set_defaults(ifp);
 	/* Addresses come from the chassis' pool: 28 a slot (adapters
 	 * reference, 8). */
@@ -69,7 +68,9 @@ struct iface *iface_loopback(u32 number, int create)
 	memset(empty, 0, sizeof(*empty));
 	empty->kind = IF_LOOPBACK;
 	empty->number = number;
-	snprintf(empty->name, sizeof(empty->name), "%s%u", type_names[IF_LOOPBACK], number);
+	empty->type = "Loopback";
+	empty->speed = 8000000;
+	snprintf(empty->name, sizeof(empty->name), "%s%u", empty->type, number);
 	set_defaults(empty);
 	append(empty);
 	empty->link = empty->link_reported = 1;
@@ -111,7 +112,7 @@ struct iface *iface_by_name(const char *name)
 	while (*num == ' ')
 		num++;
 	for (struct iface *i = iface_list; i; i = i->next) {
-		const char *t = type_names[i->kind];
+		const char *t = i->type;
 
 		if (strncasecmp(t, name, n) == 0 && strcmp(i->name + strlen(t), num) == 0)
 			return i;
@@ -121,14 +122,14 @@ struct iface *iface_by_name(const char *name)
 
 const char *iface_short_type(const struct iface *ifp)
 {
-	return type_names[ifp->kind];
+	return ifp->type;
 }
 
 u32 iface_bandwidth(const struct iface *ifp)
 {
 	if (ifp->bandwidth)
 		return ifp->bandwidth;
-	return ifp->kind == IF_ETHERNET ? 100000 : ifp->kind == IF_SERIAL ? 1544 : 8000000;
+	return ifp->speed;
 }
 
 u32 iface_mtu_ip(const struct iface *ifp)

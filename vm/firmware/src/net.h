@@ -7,7 +7,7 @@
 /* Packet buffers. Two sizes: one frame, and the largest datagram that the
  * router itself sends or reassembles. */
 #define PKT_HEADROOM 64u
-#define PKT_SMALL 2048u
+#define PKT_SMALL 2176u       /* headroom, and the 2048 bytes that some chips may fill */
 #define PKT_HUGE 20480u
 
 struct iface;
@@ -94,8 +94,10 @@ struct fr;
 
 struct iface {
 	enum if_kind kind;
+	const char *type;           /* the name without its numbers */
 	char name[24];
 	u8 slot, unit;
+	u32 speed;                  /* nominal, kb/s */
 	u32 number;                 /* of a loopback */
 	struct netport *port;
 	struct iface *next;
@@ -131,7 +133,8 @@ struct iface {
 };
 
 extern struct iface *iface_list;
-struct iface *iface_add(enum if_kind kind, u32 slot, u32 unit, struct netport *port);
+/* type is the name before the numbers, speed its nominal one in kb/s. */
+struct iface *iface_add(enum if_kind kind, const char *type, u32 speed, u32 slot, u32 unit, struct netport *port);
 struct iface *iface_loopback(u32 number, int create);
 void iface_delete(struct iface *ifp);
 struct iface *iface_by_ip(u32 ip);
@@ -291,7 +294,7 @@ struct pci_func {
 	u32 id, class_rev;
 	struct pci_path path;
 	int slot;
-	u32 bar;                /* physical, assigned */
+	u32 bar, bar2;          /* physical, assigned; the second of chips with two windows */
 };
 #define MAX_PCI 48
 extern struct pci_func pci_funcs[MAX_PCI];
@@ -302,6 +305,8 @@ void pci_write(const struct pci_func *f, u32 reg, u32 v);
 void pci_show(void);
 
 struct netport *dec21140_attach(struct pci_func *f, u32 irq_port);
+struct netport *am79c971_attach(struct pci_func *f, u32 irq_port);
+struct netport *i8254x_attach(struct pci_func *f, u32 irq_port, int pa_ge);
 /* Fills ports[0..3]. */
 int mueslix_attach(struct pci_func *f, u32 irq_port, struct netport **ports);
 

@@ -31,6 +31,8 @@ static const struct window {
 } windows[] = {
 	{ 0x00091011, 0x14, 0x20000, "DEC 21140 Ethernet" },
 	{ 0x00011137, 0x10, 0x4000, "Mueslix serial controller" },
+	{ 0x20001022, 0x14, 0x4000, "AMD Am79C971 Ethernet" },
+	{ 0x10018086, 0x10, 0x20000, "Intel 82543 Gigabit Ethernet" },
 };
 
 static u32 next_mem, mem_end, next_bus;
@@ -73,9 +75,12 @@ static void assign(struct pci_func *f)
 		next_mem = align_up(next_mem, w->size);
 		if (next_mem + w->size > mem_end)
 			return;
-		f->bar = next_mem;
+		if (f->bar)
+			f->bar2 = next_mem;
+		else
+			f->bar = next_mem;
+		pci_write(f, w->bar, next_mem);
 		next_mem += w->size;
-		pci_write(f, w->bar, f->bar);
 		pci_write(f, PCI_COMMAND, CMD_MEM_MASTER);
 	}
 }

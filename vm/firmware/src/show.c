@@ -33,7 +33,7 @@ static void processor_line(void)
 
 static void show_version(struct cmd *c UNUSED)
 {
-	u32 eth = 0, ser = 0;
+	static const char *const types[] = { "Ethernet", "FastEthernet", "GigabitEthernet", "Serial", "POS", "ATM" };
 
 	cprintf("dynemu router software, version %s\n\n", FIRMWARE_VERSION);
 	show_uptime();
@@ -46,14 +46,14 @@ static void show_version(struct cmd *c UNUSED)
 	for (u32 s = 0; s < machine.board->nslots; s++)
 		if (cards[s].present)
 			cprintf("Slot %u: %s, %s\n", s, cards[s].name, cards[s].long_name);
-	for (struct iface *i = iface_list; i; i = i->next) {
-		eth += i->kind == IF_ETHERNET;
-		ser += i->kind == IF_SERIAL;
+	for (u32 t = 0; t < ARRAY_LEN(types); t++) {
+		u32 n = 0;
+
+		for (struct iface *i = iface_list; i; i = i->next)
+			n += strcmp(i->type, types[t]) == 0;
+		if (n)
+			cprintf("%u %s interface%s\n", n, types[t], plural(n));
 	}
-	if (eth)
-		cprintf("%u FastEthernet interface%s\n", eth, plural(eth));
-	if (ser)
-		cprintf("%u Serial interface%s\n", ser, plural(ser));
 	cprintf("%uK bytes of NVRAM.\n\nConfiguration register is 0x%x\n\n", machine.nvram_size >> 10, machine.confreg);
 }
 
@@ -109,7 +109,7 @@ static void show_one_interface(struct iface *i)
 	if (i->ip)
 		cprintf("  Internet address is %s/%d\n", ip_str(i->ip), mask_len(i->mask));
 	cprintf("  MTU %u bytes, BW %u Kbit, DLY %u usec, \n", i->mtu, bw,
-		i->delay ? i->delay * 10 : i->kind == IF_ETHERNET ? 100u : i->kind == IF_SERIAL ? 20000u : 5000u);
+		i->delay ? i->delay * 10 : i->kind == IF_ETHERNET ? i->speed < 100000 ? 1000u : i->speed > 100000 ? 10u : 100u : i->kind == IF_SERIAL ? 20000u : 5000u);
 	cprintf("     reliability 255/255, txload %u/255, rxload %u/255\n", load255(i->out_rate.bps, bw), load255(i->in_rate.bps, bw));
 	cprintf("  Encapsulation %s%s, loopback not set\n", encaps[i->encap], i->kind == IF_SERIAL ? ", crc 16" : "");
 	if (i->kind != IF_LOOPBACK) {
@@ -123,7 +123,8 @@ static void show_one_interface(struct iface *i)
 	if (i->encap == ENCAP_FR)
 		fr_show_interface(i);
 	if (i->kind == IF_ETHERNET)
-		cprintf("  Full-duplex, 100Mb/s, 100BaseTX/FX\n  ARP type: ARPA, ARP Timeout 04:00:00\n");
+		cprintf("  Full-duplex, %uMb/s, %s\n  ARP type: ARPA, ARP Timeout 04:00:00\n", i->speed / 1000,
+			i->speed < 100000 ? "10BaseT" : i->speed > 100000 ? "1000BaseT" : "100BaseTX/FX");
 	cprintf("  Last input %s, output %s, output hang never\n", ago(i->last_in), ago(i->last_out));
 	cprintf("  Last clearing of \"show interface\" counters %s\n", ago(i->cleared_at));
 	cprintf("  Input queue: 0/75/%u/0 (size/max/drops/flushes); Total output drops: %u\n", i->c.in_drops, i->c.out_drops);
