@@ -142,7 +142,9 @@ func run(f flags) error {
 	leave := false
 	select {
 	case s := <-signals:
-		leave = restarting()
+		if leave, err = restarting(); err != nil {
+			log.Warn("cannot ask the service manager whether this is a restart; the routers are stopped", "err", err)
+		}
 		log.Info("ending", "signal", s.String(), "routers keep running", leave)
 	case <-d.Detached():
 		leave = true
