@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: build run stop test lint bench bench-cpu fuzz firmware clean help deps-run deps-test deps-bench
+.PHONY: build run stop test test-systemd lint bench bench-cpu fuzz firmware clean help deps-run deps-test deps-bench deps-systemd
 
 export CGO_ENABLED := 0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -28,6 +28,11 @@ stop:
 ## test: lint, then all unit and end-to-end tests (as root: they make namespaces and mounts)
 test: deps-test build lint
 	DYNEMU_BIN=$(CURDIR)/bin $(GO) test -timeout 30m ./...
+
+## test-systemd: the service under systemd, in a container whose root is made in .cache once
+test-systemd: deps-systemd build
+	@test -e .cache/root/etc/debian_version || debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,iproute2,procps,mount bookworm .cache/root
+	DYNEMU_BIN=$(CURDIR)/bin DYNEMU_SYSTEMD_ROOT=$(CURDIR)/.cache/root $(GO) test -count=1 -v ./tests/systemd
 
 ## lint: formatting, go vet and staticcheck (see staticcheck.conf)
 lint:
@@ -70,6 +75,9 @@ TEST_PACKAGES := $(RUN_PACKAGES) qemu-user gcc-mips-linux-gnu gcc-mips64-linux-g
 
 deps-run:
 	@./tests/packages.sh $(RUN_PACKAGES)
+
+deps-systemd:
+	@./tests/packages.sh $(RUN_PACKAGES) debootstrap systemd-container
 
 deps-bench: deps-test
 	@./tests/packages.sh qemu-system-mips
