@@ -306,6 +306,8 @@ void pci_show(void);
 
 struct netport *dec21140_attach(struct pci_func *f, u32 irq_port);
 struct netport *am79c971_attach(struct pci_func *f, u32 irq_port);
+/* The bridges of the receive ring, the transmit ring and the framer. */
+struct netport *pos_attach(struct pci_func *rx, struct pci_func *tx, struct pci_func *cs, u32 irq_port);
 struct netport *i8254x_attach(struct pci_func *f, u32 irq_port, int pa_ge);
 /* Fills ports[0..3]. */
 int mueslix_attach(struct pci_func *f, u32 irq_port, struct netport **ports);

@@ -32,6 +32,8 @@ static const struct window {
 	{ 0x00091011, 0x14, 0x20000, "DEC 21140 Ethernet" },
 	{ 0x00011137, 0x10, 0x4000, "Mueslix serial controller" },
 	{ 0x20001022, 0x14, 0x4000, "AMD Am79C971 Ethernet" },
+	{ 0x906010b5, 0x10, 0x1000, "PLX 9060 bridge" },
+	{ 0x906010b5, 0x18, 0x100000, "PLX 9060 bridge" },
 	{ 0x10018086, 0x10, 0x20000, "Intel 82543 Gigabit Ethernet" },
 };
 
@@ -72,15 +74,21 @@ static void assign(struct pci_func *f)
 
 		if (w->id != f->id)
 			continue;
-		next_mem = align_up(next_mem, w->size);
-		if (next_mem + w->size > mem_end)
+		u32 size = w->size;
+
+		/* The third of a PA-POS-OC3 is programmed for more (adapters
+		 * reference, 16). */
+		if (w->bar == 0x18 && f->dev == 2)
+			size = 0x400000;
+		next_mem = align_up(next_mem, size);
+		if (next_mem + size > mem_end)
 			return;
 		if (f->bar)
 			f->bar2 = next_mem;
 		else
 			f->bar = next_mem;
 		pci_write(f, w->bar, next_mem);
-		next_mem += w->size;
+		next_mem += size;
 		pci_write(f, PCI_COMMAND, CMD_MEM_MASTER);
 	}
 }

@@ -109,7 +109,7 @@ static void show_one_interface(struct iface *i)
 	if (i->ip)
 		cprintf("  Internet address is %s/%d\n", ip_str(i->ip), mask_len(i->mask));
 	cprintf("  MTU %u bytes, BW %u Kbit, DLY %u usec, \n", i->mtu, bw,
-		i->delay ? i->delay * 10 : i->kind == IF_ETHERNET ? i->speed < 100000 ? 1000u : i->speed > 100000 ? 10u : 100u : i->kind == IF_SERIAL ? 20000u : 5000u);
+		i->delay ? i->delay * 10 : i->kind == IF_ETHERNET ? i->speed < 100000 ? 1000u : i->speed > 100000 ? 10u : 100u : i->kind == IF_SERIAL ? i->speed > 100000 ? 100u : 20000u : 5000u);
 	cprintf("     reliability 255/255, txload %u/255, rxload %u/255\n", load255(i->out_rate.bps, bw), load255(i->in_rate.bps, bw));
 	cprintf("  Encapsulation %s%s, loopback not set\n", encaps[i->encap], i->kind == IF_SERIAL ? ", crc 16" : "");
 	if (i->kind != IF_LOOPBACK) {
