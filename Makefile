@@ -31,7 +31,7 @@ test: deps-test build lint
 
 ## test-systemd: the service under systemd, in a container whose root is made in .cache once
 test-systemd: deps-systemd build
-	@test -e .cache/root/etc/debian_version || debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,iproute2,procps,mount bookworm .cache/root
+	@mkdir -p .cache; test -e .cache/root/bin/systemctl || debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,iproute2,procps,mount bookworm .cache/root
 	DYNEMU_BIN=$(CURDIR)/bin DYNEMU_SYSTEMD_ROOT=$(CURDIR)/.cache/root $(GO) test -count=1 -v ./tests/systemd
 
 ## lint: formatting, go vet and staticcheck (see staticcheck.conf)
