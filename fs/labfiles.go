@@ -37,8 +37,7 @@ import (
 // What another leaves behind is checked at the last RELEASE, which cannot fail,
 // and shows in result.
 type labFiles struct {
-	t    *Tree
-	made time.Time
+	t *Tree
 
 	mu    sync.Mutex
 	files map[string]*labFile

@@ -36,7 +36,6 @@ type box struct {
 
 // recorder is a device that answers with what it was last asked.
 type recorder struct {
-	log  []string
 	n    uint64
 	hook func(write bool, off, v uint64)
 }

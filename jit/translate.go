@@ -137,7 +137,6 @@ type cold struct {
 	desc   uint32
 	back   int
 	target uint32
-	site   int32
 }
 
 // residue is what is known of the low bits of a register: modulo mod it is val.
