@@ -302,8 +302,8 @@ func (r *runner) handle(m *node.Received) (body any, content *os.File, err error
 		r.setState(node.Running)
 		return nil, nil, nil
 	case node.OpReset:
-		r.machine.Reset()
 		r.setState(node.Booting)
+		r.machine.Reset()
 		select {
 		case r.reboot <- struct{}{}:
 		default:
@@ -421,7 +421,9 @@ func (r *runner) watchConsole() {
 				timer.Reset(quiet)
 			}
 		case <-r.reboot:
-			timer.Stop()
+			// The boot ROM prints at once; it may all have been printed, and seen
+			// here, before the reset was told of.
+			timer.Reset(quiet)
 		case <-timer.C:
 			r.booted()
 		}
