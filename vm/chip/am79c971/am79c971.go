@@ -219,7 +219,7 @@ type State struct {
 
 	PHY    [32]uint16
 	EEPROM microwire.EEPROM
-	PCI    PCI
+	PCI    chip.HeaderState
 }
 
 // Chip is one controller. Its methods belong on the machine's goroutine.

@@ -630,7 +630,7 @@ func TestSoftwareReset(t *testing.T) {
 	r := newRig(t)
 	r.start(2, 0)
 	r.set(CSRStatus, IENA)
-	r.chip.ConfigWrite(cfgMemBase, 0x48000000)
+	r.chip.ConfigWrite(header.MemBase, 0x48000000)
 	r.chip.Receive(pattern(station, 60))
 	r.wantIRQ("frame received", true)
 	if v := r.chip.Read(regReset, 4); v != 0 {
@@ -866,7 +866,7 @@ func TestRestore(t *testing.T) {
 	r.start(2, 0)
 	r.set(CSRStatus, IENA)
 	r.setBCR(BCRTimer, 100)
-	r.chip.ConfigWrite(cfgMemBase, 0x48000000)
+	r.chip.ConfigWrite(header.MemBase, 0x48000000)
 	r.chip.Receive(pattern(station, 60))
 	var b bytes.Buffer
 	if err := gob.NewEncoder(&b).Encode(r.chip.State); err != nil {

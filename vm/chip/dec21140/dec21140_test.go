@@ -625,7 +625,7 @@ func TestSoftwareReset(t *testing.T) {
 	r.start(4, station)
 	r.set(CSR7Mask, NIS|RI)
 	r.set(CSR11Timer, timerContinuous|5)
-	r.chip.ConfigWrite(cfgMemBase, 0x48000000)
+	r.chip.ConfigWrite(header.MemBase, 0x48000000)
 	r.chip.Receive(pattern(station, 60))
 	r.wantIRQ("frame received", true)
 	r.set(CSR0BusMode, busSoftReset)
@@ -636,7 +636,7 @@ func TestSoftwareReset(t *testing.T) {
 	if r.chip.State.Filter.Mode != NoFilter {
 		t.Error("the filter survived the reset")
 	}
-	if r.base != 0x48000000 || r.chip.ConfigRead(cfgMemBase) != 0x48000000 {
+	if r.base != 0x48000000 || r.chip.ConfigRead(header.MemBase) != 0x48000000 {
 		t.Error("the window moved")
 	}
 	if _, armed := r.loop.NextTimer(); armed {
@@ -897,7 +897,7 @@ func TestRestore(t *testing.T) {
 	r.start(4, station)
 	r.set(CSR7Mask, NIS|RI)
 	r.set(CSR11Timer, 100)
-	r.chip.ConfigWrite(cfgMemBase, 0x48000000)
+	r.chip.ConfigWrite(header.MemBase, 0x48000000)
 	r.chip.Receive(pattern(station, 60))
 	var b bytes.Buffer
 	if err := gob.NewEncoder(&b).Encode(r.chip.State); err != nil {

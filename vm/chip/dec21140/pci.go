@@ -2,91 +2,48 @@ package dec21140
 
 import "dynemu/vm/chip"
 
-// Configuration registers (9.1, 3.2).
+// header is the fixed part of the configuration space (9.1, 3.2).
+var header = chip.Header{
+	ID:        0x00091011,
+	Class:     0x02000011,   // Ethernet, revision 1.1
+	Status:    0x0280 << 16, // fast back-to-back, medium DEVSEL
+	Command:   0x0147,       // I/O, memory, master, parity, SERR enables
+	Interrupt: 0x28140100,   // maximum latency, minimum grant, pin INTA
+	MemBase:   0x14,         // CBMA
+	IOBase:    0x10,         // CBIO
+	Size:      0x80,
+}
+
+// Register CFDA and its writable bits: sleep, snooze, a byte for the driver.
 const (
-	cfgCommand   = 0x04
-	cfgClass     = 0x08
-	cfgLatency   = 0x0C
-	cfgIOBase    = 0x10 // CBIO
-	cfgMemBase   = 0x14 // CBMA
-	cfgInterrupt = 0x3C // CFIT
-	cfgPower     = 0x40 // CFDA
-
-	deviceID = 0x00091011
-	class    = 0x02000011 // Ethernet, revision 1.1
-
-	commandWritable = 0x0147       // I/O, memory, master, parity, SERR enables
-	commandStatus   = 0x0280 << 16 // fast back-to-back, medium DEVSEL
-	latencyWritable = 0xFFFF
-	interruptFixed  = 0x28140100        // maximum latency, minimum grant, pin INTA
-	powerWritable   = 3<<30 | 0xFF<<8   // sleep, snooze; byte for the driver
-	baseMask        = ^uint32(0x80 - 1) // both windows are 128 bytes
-	ioSpace         = 1
+	cfgPower      = 0x40
+	powerWritable = 3<<30 | 0xFF<<8
 )
 
 // PCI is the writable part of the configuration space.
 type PCI struct {
-	Command, Latency, IOBase, MemBase, InterruptLine, Power uint32
+	chip.HeaderState
+	Power uint32
 }
 
 // ID implements pci.Function.
-func (c *Chip) ID() uint32 { return deviceID }
+func (c *Chip) ID() uint32 { return header.ID }
 
-// ConfigRead implements pci.Function. Registers that the chip does not have
-// read 0.
+// ConfigRead implements pci.Function.
 func (c *Chip) ConfigRead(reg uint8) uint32 {
-	p := &c.State.PCI
-	switch reg {
-	case 0:
-		return deviceID
-	case cfgCommand:
-		return commandStatus | p.Command
-	case cfgClass:
-		return class
-	case cfgLatency:
-		return p.Latency
-	case cfgIOBase:
-		return p.IOBase | ioSpace
-	case cfgMemBase:
-		return p.MemBase
-	case cfgInterrupt:
-		return interruptFixed | p.InterruptLine
-	case cfgPower:
-		return p.Power
+	if reg == cfgPower {
+		return c.State.PCI.Power
 	}
-	return 0
+	return header.Read(&c.State.PCI.HeaderState, reg)
 }
 
-// ConfigWrite implements pci.Function. A memory base takes effect at once,
-// whatever the command register enables, since router images rely on it (3.2);
-// 0 and all ones, which is what sizing writes, take the window out of the map.
+// ConfigWrite implements pci.Function.
 func (c *Chip) ConfigWrite(reg uint8, v uint32) {
-	p := &c.State.PCI
-	switch reg {
-	case cfgCommand:
-		p.Command = v & commandWritable
-	case cfgLatency:
-		p.Latency = v & latencyWritable
-	case cfgIOBase:
-		p.IOBase = v & baseMask
-	case cfgMemBase:
-		p.MemBase = v & baseMask
-		c.moveWindow()
-	case cfgInterrupt:
-		p.InterruptLine = v & 0xFF
-	case cfgPower:
-		p.Power = v & powerWritable
-	}
-}
-
-func (c *Chip) moveWindow() {
-	if c.cfg.Window == nil {
+	if reg == cfgPower {
+		c.State.PCI.Power = v & powerWritable
 		return
 	}
-	switch base := c.State.PCI.MemBase; base {
-	case 0, baseMask:
-		c.cfg.Window.MoveTo(chip.Unmapped)
-	default:
-		c.cfg.Window.MoveTo(uint64(base))
-	}
+	header.Write(&c.State.PCI.HeaderState, reg, v, c.cfg.Window)
 }
+
+func (c *Chip) moveWindow() { header.Place(&c.State.PCI.HeaderState, c.cfg.Window) }

@@ -293,7 +293,7 @@ type State struct {
 	SDP, SWDP MDIO // the two ways to the PHYs by pins
 	PHY       [32][32]uint16
 	EEPROM    microwire.EEPROM
-	PCI       PCI
+	PCI       chip.HeaderState
 }
 
 // Chip is one 82543. Its methods belong on the machine's goroutine.

@@ -662,7 +662,7 @@ func TestReset(t *testing.T) {
 	r := newRig(t)
 	r.start(0)
 	r.set(0xD0, 0xFFFF)
-	r.chip.ConfigWrite(cfgMemBase, 0x48000000)
+	r.chip.ConfigWrite(header.MemBase, 0x48000000)
 	r.chip.Receive(pattern(station, 60))
 	r.wantIRQ("frame received", true)
 	r.set(0, ctrlReset|1)
@@ -864,7 +864,7 @@ func TestRestore(t *testing.T) {
 	r := newRig(t)
 	r.start(0)
 	r.set(0xD0, RXT0)
-	r.chip.ConfigWrite(cfgMemBase, 0x48000000)
+	r.chip.ConfigWrite(header.MemBase, 0x48000000)
 	r.chip.Receive(pattern(station, 60))
 	var b bytes.Buffer
 	if err := gob.NewEncoder(&b).Encode(r.chip.State); err != nil {

@@ -164,7 +164,7 @@ func newEEPROM(mac [6]byte) microwire.EEPROM {
 	w := [microwire.Words]uint16{
 		0x0A: 0x4408,               // initialisation control 1: signature
 		0x0B: 0x1001, 0x0C: 0x8086, // subsystem
-		0x0D: deviceID >> 16, 0x0E: deviceID & 0xFFFF,
+		0x0D: idDevice, 0x0E: idVendor,
 	}
 	for i := range 3 {
 		w[i] = uint16(mac[2*i]) | uint16(mac[2*i+1])<<8

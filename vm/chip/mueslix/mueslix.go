@@ -119,7 +119,7 @@ type State struct {
 	Microcode            [microcodeSize]byte
 	X, Y                 [memorySize]byte
 	Channel              [Channels]ChannelState
-	PCI                  PCI
+	PCI                  chip.HeaderState
 }
 
 // ChannelState is the part of one channel.

@@ -556,7 +556,7 @@ func TestResetAndRestore(t *testing.T) {
 	r := newRig(t, Mode1)
 	r.start(3, 64)
 	r.chip.Write(RegX, 4, 0x12345678)
-	r.chip.ConfigWrite(cfgBase, 0x4C000000)
+	r.chip.ConfigWrite(header.MemBase, 0x4C000000)
 	r.chip.Receive(3, pattern(20))
 	saved := r.chip.State
 	var b bytes.Buffer

@@ -2,78 +2,23 @@ package mueslix
 
 import "dynemu/vm/chip"
 
-// Configuration registers (3.2).
-const (
-	cfgCommand   = 0x04
-	cfgClass     = 0x08
-	cfgLatency   = 0x0C
-	cfgBase      = 0x10
-	cfgInterrupt = 0x3C
-
-	deviceID = 0x00011137
-	class    = 0x02800001 // other network controller, revision 1
-
-	commandWritable = 0x0147
-	latencyWritable = 0xFFFF
-	interruptPinA   = 0x0100
-	baseMask        = ^uint32(WindowSize - 1)
-)
-
-// PCI is the writable part of the configuration space.
-type PCI struct {
-	Command, Latency, Base, InterruptLine uint32
+// header is the fixed part of the configuration space (3.2).
+var header = chip.Header{
+	ID:        0x00011137,
+	Class:     0x02800001, // other network controller, revision 1
+	Command:   0x0147,
+	Interrupt: 0x0100, // pin INTA
+	MemBase:   0x10,
+	Size:      WindowSize,
 }
 
 // ID implements pci.Function.
-func (c *Chip) ID() uint32 { return deviceID }
+func (c *Chip) ID() uint32 { return header.ID }
 
-// ConfigRead implements pci.Function. Registers that the chip does not have
-// read 0.
-func (c *Chip) ConfigRead(reg uint8) uint32 {
-	p := &c.State.PCI
-	switch reg {
-	case 0:
-		return deviceID
-	case cfgCommand:
-		return p.Command
-	case cfgClass:
-		return class
-	case cfgLatency:
-		return p.Latency
-	case cfgBase:
-		return p.Base
-	case cfgInterrupt:
-		return interruptPinA | p.InterruptLine
-	}
-	return 0
-}
+// ConfigRead implements pci.Function.
+func (c *Chip) ConfigRead(reg uint8) uint32 { return header.Read(&c.State.PCI, reg) }
 
-// ConfigWrite implements pci.Function. The base takes effect at once, whatever
-// the command register enables, since router images rely on it; 0 and all
-// ones, which is what sizing writes, take the window out of the map.
-func (c *Chip) ConfigWrite(reg uint8, v uint32) {
-	p := &c.State.PCI
-	switch reg {
-	case cfgCommand:
-		p.Command = v & commandWritable
-	case cfgLatency:
-		p.Latency = v & latencyWritable
-	case cfgBase:
-		p.Base = v & baseMask
-		c.moveWindow()
-	case cfgInterrupt:
-		p.InterruptLine = v & 0xFF
-	}
-}
+// ConfigWrite implements pci.Function.
+func (c *Chip) ConfigWrite(reg uint8, v uint32) { header.Write(&c.State.PCI, reg, v, c.cfg.Window) }
 
-func (c *Chip) moveWindow() {
-	if c.cfg.Window == nil {
-		return
-	}
-	switch base := c.State.PCI.Base; base {
-	case 0, baseMask:
-		c.cfg.Window.MoveTo(chip.Unmapped)
-	default:
-		c.cfg.Window.MoveTo(uint64(base))
-	}
-}
+func (c *Chip) moveWindow() { header.Place(&c.State.PCI, c.cfg.Window) }
