@@ -81,6 +81,7 @@ func Start(t testing.TB) *Daemon {
 		t.Skip("SKIP: not root: no daemon with mounts and namespaces is tested")
 	}
 	sweep()
+	ConsolePorts(t)
 	n := counter.Add(1)
 	dir := fmt.Sprintf("/tmp/dynemu-test-%d-%d", os.Getpid(), n)
 	d := &Daemon{
@@ -108,6 +109,21 @@ func Start(t testing.TB) *Daemon {
 		clean(dir)
 	})
 	return d
+}
+
+// ConsolePorts makes the test the only one on this machine that has routers with
+// the usual console ports, 2000 and up, until it ends: lab files that name no
+// port are tested as they are.
+func ConsolePorts(t testing.TB) {
+	t.Helper()
+	f, err := os.OpenFile("/tmp/dynemu-test-ports.lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
 }
 
 // Run starts the daemon process, anew after Kill or Stop, and waits until the
