@@ -73,7 +73,7 @@ const (
 	settleWait = 5 * time.Second
 	// releaseWait bounds how long a close is taken for the last one before its
 	// RELEASE is there.
-	releaseWait = 100 * time.Millisecond
+	releaseWait = time.Second
 )
 
 func newLabFiles(t *Tree) *labFiles {
