@@ -27,6 +27,7 @@ say() { echo "CHECK $1 $2"; }
 [ "$(systemctl is-active dynemu-simple1-R1)" = active ] && say unit-per-router active
 pid() { sed -n 's/^pid *//p' /run/dynemu/labs/simple1/R1/info; }
 before=$(pid)
+[ -n "$before" ] || exit 1
 systemctl restart dynemu && [ "$(pid)" = "$before" ] && say restart "keeps routers"
 systemctl kill -s KILL --kill-who=main dynemu
 for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.5; [ -e /run/dynemu/version ] && break; done
