@@ -53,8 +53,11 @@ const (
 )
 
 // A descriptor of a memory access: the major opcode, the register from bit 8,
-// descSlot, and from bit 24 what the cold code added to the budget.
-const descSlot = 1 << 16
+// descSlot, descLoad, and from bit 24 what the cold code added to the budget.
+const (
+	descSlot = 1 << 16
+	descLoad = 1 << 17
+)
 
 const deviceSlots = 64
 
@@ -148,8 +151,8 @@ type Engine struct {
 	arena *arena
 	pos   int // in the arena
 	stubs struct {
-		enter, budget, interp, cause, part, tlb, word, mem, link, indirect int
-		end                                                                int
+		enter, again, budget, interp, cause, part, tlb, word, mem, link, indirect int
+		end                                                                       int
 	}
 	movbe, bmi2 bool
 
@@ -173,6 +176,9 @@ type Engine struct {
 	hidden  int    // of the budget, to end at the next block
 	stale   bool   // everything must be dropped before the next translation
 	dropped bool   // a region was dropped
+
+	taken bool // the load that generated code left for was made: it gave value
+	value uint64
 
 	check *checker // nil: what generated code does is not repeated
 
@@ -253,12 +259,18 @@ func (e *Engine) makeStubs() {
 	m := &e.emit
 	m.N = 0
 	s := &e.stubs
-	s.enter = m.N
-	m.Load(false, rBudget, e.word(wordBudget))
-	for _, f := range fixed {
-		m.Load(true, f.host, home(f.guest))
+	come := func(to int32) int {
+		m.Align(16)
+		at := m.N
+		m.Load(false, rBudget, e.word(wordBudget))
+		for _, f := range fixed {
+			m.Load(true, f.host, home(f.guest))
+		}
+		m.JmpMem(e.word(to))
+		return at
 	}
-	m.JmpMem(e.word(wordEntry))
+	s.enter = come(wordEntry)
+	s.again = come(wordResume)
 	leave := func(code int) {
 		for _, f := range fixed {
 			m.Store(true, home(f.guest), f.host)
@@ -340,7 +352,7 @@ func (e *Engine) Execute() {
 func (e *Engine) run(v *view, code uintptr) {
 	k := e.core
 	w := e.words
-	stub := e.code(e.stubs.enter)
+	stub, again := e.code(e.stubs.enter), e.code(e.stubs.again)
 	for code != 0 {
 		if e.check != nil && e.hidden == 0 && !e.resumed {
 			e.check.begin(e)
@@ -349,6 +361,9 @@ func (e *Engine) run(v *view, code uintptr) {
 		w.entry = code
 		code = 0
 		exit := enter(e.ptr, stub)
+		for exit == exitMem && e.check == nil && e.readDevice(v) {
+			exit = enter(e.ptr, again)
+		}
 		k.SetLeft(int(w.budget) + e.hidden)
 		e.hidden = 0
 		e.resumed = false
@@ -437,6 +452,35 @@ func (e *Engine) follow(v *view) uintptr {
 	return e.code(r.entry)
 }
 
+// readDevice performs the load that generated code left for when it is one of a
+// device register that was read before, and reports whether the code can go on at
+// once. This is the short way for what drivers do most: access can do it too.
+func (e *Engine) readDevice(v *view) bool {
+	w := e.words
+	desc, va := uint32(w.desc), w.address
+	p := uint32(va) >> mem.PageShift
+	d := &v.devices[p%deviceSlots]
+	size := uint64(widths[desc&0x3f])
+	if d.page != p+1 || d.dev == nil || desc&descLoad == 0 || va&(size-1) != 0 || v.wide && sext(va) != va {
+		return false
+	}
+	k, s := e.core, e.state
+	k.SetLeft(int(w.budget) + e.hidden)
+	k.At(s.PC, desc&descSlot != 0)
+	e.dropped = false
+	x := d.dev.Read(d.off+va&(mem.PageSize-1), int(size))
+	if !k.Undisturbed() || e.stale || e.dropped {
+		// Read once, it must not be read again.
+		e.taken, e.value = true, x
+		return false
+	}
+	if reg := desc >> 8 & 31; reg != 0 {
+		s.GPR[reg] = extend(desc&0x3f, x)
+	}
+	e.stats.Exits[exitMem]++
+	return true
+}
+
 // access performs the load or store that generated code left for, and returns
 // where to resume it.
 func (e *Engine) access(v *view) uintptr {
@@ -454,29 +498,19 @@ func (e *Engine) access(v *view) uintptr {
 	var ok bool
 	major := desc & 0x3f
 	size := int(widths[major])
-	if p := uint32(va) >> mem.PageShift; major < 0x28 && !slot && va&uint64(size-1) == 0 && sext(va) == va {
-		// The usual case first: a load of a device register.
-		if d := &v.devices[p%deviceSlots]; d.page == p+1 && d.dev != nil {
-			k.At(pc, false)
-			x := d.dev.Read(d.off+va&(mem.PageSize-1), size)
-			if reg != 0 {
-				s.GPR[reg] = extend(major, x)
-			}
-			if k.Undisturbed() && !e.stale && !e.dropped {
-				return e.words.resume
-			}
-			return e.after(pc)
-		}
-	}
 	if va&uint64(size-1) != 0 && !v.wide {
 		// BadVAddr shows all 64 bits.
 		if w, ok := k.Word(pc); ok {
 			va = s.GPR[w>>21&31] + uint64(int64(int16(w)))
 		}
 	}
-	if major < 0x28 || major == 0x37 {
-		var x uint64
-		if x, ok = k.Load(pc, slot, va, size); ok && reg != 0 {
+	if desc&descLoad != 0 {
+		x := e.value
+		if ok = e.taken; !ok {
+			x, ok = k.Load(pc, slot, va, size)
+		}
+		e.taken = false
+		if ok && reg != 0 {
 			s.GPR[reg] = extend(major, x)
 		}
 	} else {

@@ -594,6 +594,9 @@ func (m *emitter) address(in *insn, size int, table int32) (amd64.Mem, *cold) {
 	if m.inSlot {
 		c.desc |= descSlot
 	}
+	if in.op == opLoad {
+		c.desc |= descLoad
+	}
 	w := m.v.wide
 	v, known := m.isKnown(in.rs)
 	if known {

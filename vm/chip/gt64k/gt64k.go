@@ -49,6 +49,7 @@ const (
 	RegConfig0Addr   = 0xCF8
 	RegConfig0Data   = 0xCFC
 	registerDistance = 4
+	registers        = 0x1000 / registerDistance
 )
 
 // Bits of a DMA channel's control register.
@@ -73,14 +74,15 @@ const (
 )
 
 // fixed are the registers that always read the same (c7200 reference, 4.2).
-// The decode values do not follow the memory size.
-var fixed = map[uint64]uint32{
-	RegRAS10Low: 0x000, RegRAS10High: 0x7F, RegRAS32High: 0x7F,
-	RegRAS0Low: 0x00, 0x404: 0xFF, // RAS0
-	0x408: 0x7F, 0x40C: 0x00, // RAS1
-	0x410: 0x00, 0x414: 0xFF, // RAS2
-	0x418: 0x7F, 0x41C: 0x00, // RAS3
-	RegPCICommand: 0x00008001, RegPCIRAS10Size: 0xFFF, RegPCIRAS32Size: 0xFFF,
+// The decode values do not follow the memory size. The index is the offset in
+// words.
+var fixed = [registers]uint32{
+	RegRAS10Low / 4: 0x000, RegRAS10High / 4: 0x7F, RegRAS32High / 4: 0x7F,
+	RegRAS0Low / 4: 0x00, 0x404 / 4: 0xFF, // RAS0
+	0x408 / 4: 0x7F, 0x40C / 4: 0x00, // RAS1
+	0x410 / 4: 0x00, 0x414 / 4: 0xFF, // RAS2
+	0x418 / 4: 0x7F, 0x41C / 4: 0x00, // RAS3
+	RegPCICommand / 4: 0x00008001, RegPCIRAS10Size / 4: 0xFFF, RegPCIRAS32Size / 4: 0xFFF,
 }
 
 // Config is what a board gives to a controller.
@@ -176,7 +178,10 @@ func (c *Controller) read(off uint64) uint32 {
 			return p.ReadData()
 		}
 	}
-	return fixed[off]
+	if i := off / registerDistance; i < registers && off%registerDistance == 0 {
+		return fixed[i]
+	}
+	return 0
 }
 
 func (c *Controller) write(off uint64, v uint32) {
