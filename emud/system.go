@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"dynemu/emud/node"
+	"dynemu/jit"
 	"dynemu/netns"
 )
 
@@ -139,7 +140,12 @@ func (p *process) Status() (NodeStatus, error) {
 			Fact{"translated-blocks", strconv.FormatUint(j.Blocks, 10)},
 			Fact{"translated-bytes", strconv.Itoa(j.Bytes)},
 			Fact{"translated-dropped", strconv.FormatUint(j.Dropped, 10)},
-			Fact{"interpreted-instructions", strconv.FormatUint(j.Stepped, 10)})
+			Fact{"translated-flushes", strconv.FormatUint(j.Flushes, 10)},
+			Fact{"interpreted-instructions", strconv.FormatUint(j.Stepped, 10)},
+			Fact{"interpreter-share", percent(share(j.Interpreter, j.Total))})
+		for i, n := range j.Exits {
+			st.Stats = append(st.Stats, Fact{"exits-" + jit.ExitNames[i], strconv.FormatUint(n, 10)})
+		}
 	}
 	for name, c := range s.Ports {
 		st.Ports[name] = PortStatus{Stats: PortStats{
@@ -148,6 +154,13 @@ func (p *process) Status() (NodeStatus, error) {
 		}}
 	}
 	return st, nil
+}
+
+func share(part, whole time.Duration) float64 {
+	if whole <= 0 {
+		return 0
+	}
+	return min(float64(part)/float64(whole), 1)
 }
 
 var _ Node = (*process)(nil)

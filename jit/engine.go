@@ -4,10 +4,8 @@ package jit
 
 import (
 	"fmt"
-	"os"
+	"io"
 	"unsafe"
-
-	"golang.org/x/sys/unix"
 
 	"dynemu/jit/amd64"
 	"dynemu/vm/mem"
@@ -184,14 +182,16 @@ type Engine struct {
 
 	scan  scanner
 	emit  emitter
-	perf  *os.File
+	perf  io.Writer // nil: nobody wants to know what is where
 	stats Stats
+	meter meter
 }
 
 // Stats returns the counters.
 func (e *Engine) Stats() Stats {
 	s := e.stats
 	s.Bytes = e.pos
+	s.Total, s.Interpreter = e.meter.total, e.meter.interpreter
 	return s
 }
 
@@ -218,14 +218,11 @@ func New(cpu *mips.CPU, o Options) (*Engine, error) {
 	if e.views[0], err = e.newView(0); err != nil {
 		return nil, err
 	}
-	if o.PerfMap {
-		if e.perf, err = os.OpenFile(fmt.Sprintf("/tmp/perf-%d.map", os.Getpid()), os.O_CREATE|os.O_APPEND|os.O_WRONLY|unix.O_NOFOLLOW, 0o600); err != nil {
-			e.core.Logf("jit: no map for perf: %v", err)
-		}
-	}
+	e.perf = o.PerfMap
 	if o.Check != nil {
 		e.check = &checker{failed: o.Check}
 	}
+	e.meter = newMeter()
 	e.emit.e = e
 	e.emit.B = e.arena.rw
 	e.makeStubs()
@@ -319,6 +316,7 @@ func (e *Engine) Execute() {
 	k := e.core
 	e.words.cause = 0
 	e.over = false
+	e.meter.begin()
 	for k.Left() > 0 && !k.Pending() && !e.over {
 		v := e.current()
 		pc := e.state.PC
@@ -329,8 +327,7 @@ func (e *Engine) Execute() {
 			} else if e.midway && !e.eager {
 				// The last budget ended in the middle of a block. Where the
 				// interpreter stopped is no place for another region.
-				e.stats.Stepped++
-				k.Step(1)
+				e.interpret(1)
 				e.midway = e.state.PC == pc+4
 				continue
 			} else if r := e.lookup(v, pc); r != nil {
@@ -338,13 +335,13 @@ func (e *Engine) Execute() {
 			}
 		}
 		if code == 0 {
-			e.stats.Stepped++
-			k.Step(1)
+			e.interpret(1)
 			continue
 		}
 		e.midway = false
 		e.run(v, code)
 	}
+	e.meter.end()
 }
 
 // run enters generated code at code, acts on its exits, and goes on as long as
@@ -383,7 +380,7 @@ func (e *Engine) run(v *view, code uintptr) {
 			}
 		case exitBudget:
 			if !k.Pending() && (e.exact || !k.Started()) {
-				k.Interpret()
+				e.interpret(0)
 				e.midway = true
 			}
 			e.over = true
@@ -395,7 +392,7 @@ func (e *Engine) run(v *view, code uintptr) {
 				if exit == exitInterp && e.state.PC == e.stepped {
 					n = interpRun
 				}
-				k.Step(n)
+				e.interpret(n)
 				e.stepped = e.state.PC
 				if exit == exitPart && e.current() == v {
 					e.fill(v, e.words.address)
@@ -932,8 +929,5 @@ func (e *Engine) Close() {
 		if v != nil {
 			freeLow(v.low)
 		}
-	}
-	if e.perf != nil {
-		_ = e.perf.Close()
 	}
 }

@@ -198,7 +198,15 @@ func TestGuestBenchmark(t *testing.T) {
 	if which == "" {
 		t.Skip("set DYNEMU_BENCH=1 to run the guest benchmark")
 	}
-	o := &Options{PerfMap: os.Getenv("DYNEMU_PERF") != ""}
+	o := &Options{}
+	if os.Getenv("DYNEMU_PERF") != "" {
+		f, err := CreatePerfMap(os.Getpid())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		o.PerfMap = f
+	}
 	if which == "interpreter" {
 		o = nil
 	}

@@ -5,6 +5,11 @@
 // and the interpreter stays.
 package jit
 
+import (
+	"io"
+	"time"
+)
+
 // Options for an engine. The zero value is the default.
 type Options struct {
 	// CodeBytes is the size of the code memory; 0 means 64 MiB, of which only
@@ -15,9 +20,10 @@ type Options struct {
 	// that fits, which is faster. A guest whose time follows its instructions
 	// needs it to be the same on both.
 	Exact bool
-	// PerfMap makes the engine append what it translates to
-	// /tmp/perf-PID.map, where perf looks for names of generated code.
-	PerfMap bool
+	// PerfMap, when not nil, takes a line for every region translated: address and
+	// size of the code in hexadecimal, and a name that holds the guest's address.
+	// This is what perf looks for in /tmp/perf-PID.map.
+	PerfMap io.Writer
 
 	// Check, when not nil, makes the interpreter repeat everything that generated
 	// code does, and is called with a report when the results differ. It is slow.
@@ -32,6 +38,18 @@ type Stats struct {
 	Dropped uint64    `json:"dropped"`
 	Flushes uint64    `json:"flushes"` // times that everything was dropped
 	Bytes   int       `json:"code_bytes"`
-	Exits   [9]uint64 `json:"exits"` // budget, interpreter, memory, link, indirect, Cause, TLB, word, part
-	Stepped uint64    `json:"interpreted"`
+	Exits   [9]uint64 `json:"exits"`       // index: ExitNames
+	Stepped uint64    `json:"interpreted"` // instructions
+	// Total is the time that the engine ran, Interpreter the part of it that the
+	// interpreter did. Both are estimated from samples.
+	Total       time.Duration `json:"total_ns"`
+	Interpreter time.Duration `json:"interpreter_ns"`
 }
+
+// ExitNames say why generated code returned to the engine: the end of a run; an
+// instruction for the interpreter; an access to a device, to memory that is watched
+// or holds code, or to a page not used before; a direct jump taken for the first
+// time; a jump through a register to where it was not lately; a read of Cause; a
+// write of a TLB entry; an FPU operation or linked access; a part of an unaligned
+// access.
+var ExitNames = [9]string{"budget", "interpreter", "memory", "link", "indirect", "cause", "tlb", "word", "part"}

@@ -37,8 +37,8 @@ type Config struct {
 	// stops the router, with both states in its log, when they differ. It is
 	// slow; it is for finding faults of the translator.
 	CheckJIT bool `json:"check_jit,omitempty"`
-	// PerfMap makes the translator write /tmp/perf-PID.map, in which perf finds the
-	// guest addresses of generated code.
+	// PerfMap makes the translator note in Host.PerfMap the guest addresses of
+	// generated code.
 	PerfMap bool `json:"perf_map,omitempty"`
 }
 
@@ -61,6 +61,9 @@ type Host struct {
 	// an empty FAT16 file system. Without one the part is missing, as it is when
 	// Config gives a disk no size.
 	Bootflash, Disk0, Disk1 *os.File
+	// PerfMap is where perf finds the guest addresses of generated code, usually
+	// /tmp/perf-PID.map; needed only when Config asks for it.
+	PerfMap *os.File
 	// Console and AUX are the two lines of the DUART.
 	Console, AUX Line
 	// Log receives the router's log, one line a call; module as Dynamips has it.

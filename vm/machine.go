@@ -39,6 +39,11 @@ type board interface {
 	SetConfReg(v uint16)
 	// Flush saves NVRAM content that is not saved yet.
 	Flush()
+	// Insert and Remove move a card in a bay of the running router and tell the
+	// guest; Noticed reports whether the guest has seen what moved before.
+	Insert(slot int, name string) error
+	Remove(slot int) error
+	Noticed() bool
 }
 
 // quantum is how many instructions the CPU runs before the loop looks at
@@ -84,8 +89,11 @@ type Machine struct {
 	started   atomic.Int64 // host time of the last Start in Unix ns, 0 before
 	idlePC    uint64
 
-	ports map[portKey]*port
-	ram   [][]byte // guest memory, to be given back
+	portsMu sync.Mutex
+	ports   map[portKey]*port
+	ram     [][]byte // guest memory, to be given back
+
+	moving sync.Mutex // held while a card is moved
 
 	// Owned by the run loop.
 	skipped   int64 // ns of guest time passed over while idle, instruction time only
@@ -139,7 +147,10 @@ func New(cfg Config, host Host) (*Machine, error) {
 	}
 	m.cpu = m.board.CPU()
 	if !cfg.NoJIT {
-		o := jit.Options{Exact: cfg.InstructionTime, PerfMap: cfg.PerfMap}
+		o := jit.Options{Exact: cfg.InstructionTime}
+		if cfg.PerfMap && host.PerfMap != nil {
+			o.PerfMap = host.PerfMap
+		}
 		if cfg.CheckJIT {
 			o.Check = m.translatorDiffers
 		}
@@ -149,13 +160,8 @@ func New(cfg Config, host Host) (*Machine, error) {
 	}
 	m.board.OnPowerOff(func() { m.powerOff = true; m.cpu.Stop() })
 	m.board.OnReload(func() { m.reload = true; m.cpu.Stop() })
-	for slot, c := range m.board.Slots() {
-		if c == nil {
-			continue
-		}
-		for i, p := range c.Ports() {
-			m.ports[portKey{slot, i}] = newPort(m, p)
-		}
+	for slot := range m.board.Slots() {
+		m.addPorts(slot)
 	}
 	if err := m.boot(); err != nil {
 		return nil, err
@@ -283,9 +289,11 @@ func (m *Machine) run() {
 func (m *Machine) end() {
 	m.board.Flush()
 	m.saver.close()
+	m.portsMu.Lock()
 	for _, p := range m.ports {
 		p.close()
 	}
+	m.portsMu.Unlock()
 	if m.jit != nil {
 		m.cpu.SetEngine(nil)
 		m.jit.Close()
@@ -406,7 +414,9 @@ func (m *Machine) State() State { return State(m.state.Load()) }
 // Plug attaches w to a port, in place of what was there, which is closed; a
 // nil w unplugs the port. It fails when the router has no such port.
 func (m *Machine) Plug(slot, index int, w wire.Wire) error {
+	m.portsMu.Lock()
 	p, ok := m.ports[portKey{slot, index}]
+	m.portsMu.Unlock()
 	if !ok {
 		return fmt.Errorf("there is no port %d in slot %d; slots hold %s", index, slot, m.describeSlots())
 	}
@@ -416,7 +426,7 @@ func (m *Machine) Plug(slot, index int, w wire.Wire) error {
 
 func (m *Machine) describeSlots() string {
 	var s []string
-	for i, c := range m.board.Slots() {
+	for i, c := range m.slots() {
 		if c != nil {
 			s = append(s, fmt.Sprintf("%d:%s (%d ports)", i, c.Name(), len(c.Ports())))
 		}
@@ -427,7 +437,7 @@ func (m *Machine) describeSlots() string {
 // Cards returns the names of the cards by slot, empty where there is none.
 func (m *Machine) Cards() []string {
 	var s []string
-	for _, c := range m.board.Slots() {
+	for _, c := range m.slots() {
 		if c == nil {
 			s = append(s, "")
 			continue
@@ -452,7 +462,7 @@ func (m *Machine) NVRAM() []byte {
 func (m *Machine) SetNVRAM(content []byte) error {
 	var err error
 	if !m.do(func() { err = m.board.SetNVRAM(content) }) {
-		return errors.New("the router has ended")
+		return errEnded
 	}
 	return err
 }
@@ -492,6 +502,8 @@ func (m *Machine) Stats() Stats {
 	if t := m.started.Load(); t != 0 {
 		s.Uptime = time.Since(time.Unix(0, t))
 	}
+	m.portsMu.Lock()
+	defer m.portsMu.Unlock()
 	for k, p := range m.ports {
 		s.Ports[fmt.Sprintf("%d/%d", k.slot, k.port)] = p.stats()
 	}

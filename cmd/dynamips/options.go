@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -72,6 +73,8 @@ func flags() (*pflag.FlagSet, *raw) {
 	f.BoolVar(&r.noEscape, "noctrl", false, "no Ctrl-] on the terminal: it goes to the router")
 	f.BoolVar(&r.quiet, "notelnetmsg", false, "no banner on the console port")
 	f.BoolVar(&r.instructionTime, "instruction-time", false, "time follows instructions: the same run every time")
+	f.BoolVar(&r.checkJIT, "check-jit", false, "repeat on the interpreter what the translator does, stop when they differ (slow)")
+	f.BoolVar(&r.perfMap, "perf-map", false, "name the guest addresses of generated code for perf, in /tmp/perf-PID.map")
 	return f, &r
 }
 
@@ -80,7 +83,7 @@ type raw struct {
 	platform, npe, midplane, confreg, mac, log, bind, idlePC, startup, private, quirks string
 	ram, nvram, rom, instance, console, aux, disk0, disk1                              int
 	cards, wires                                                                       []string
-	noJIT, noRAMFile, noEscape, quiet, instructionTime                                 bool
+	noJIT, noRAMFile, noEscape, quiet, instructionTime, checkJIT, perfMap              bool
 }
 
 func usage(w io.Writer) {
@@ -129,10 +132,13 @@ func parse(args []string) (*options, error) {
 			return nil, fmt.Errorf("%s %d: TCP ports are 1 to 65535", name, p)
 		}
 	}
+	if r.noJIT && r.checkJIT {
+		return nil, errors.New("-j and --check-jit: the interpreter alone has nothing to check; one of them is accepted")
+	}
 	o.config = vm.Config{
 		Name: "default", Instance: r.instance, Platform: platform, NPE: r.npe, Midplane: r.midplane,
 		RAM: r.ram, NVRAM: r.nvram, Disk0: r.disk0, Disk1: r.disk1, ConfReg: uint16(confreg), MAC: r.mac, IdlePC: idlePC,
-		InstructionTime: r.instructionTime, NoJIT: r.noJIT,
+		InstructionTime: r.instructionTime, NoJIT: r.noJIT, CheckJIT: r.checkJIT, PerfMap: r.perfMap,
 	}
 	if r.quirks != "" {
 		o.config.Quirks = strings.Split(r.quirks, ",")

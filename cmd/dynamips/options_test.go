@@ -33,6 +33,19 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestTranslatorOptions(t *testing.T) {
+	o, err := parse([]string{"--check-jit", "--perf-map", "image"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := o.config; c.NoJIT || !c.CheckJIT || !c.PerfMap {
+		t.Errorf("configuration is %+v", c)
+	}
+	if _, err := parse([]string{"-j", "--check-jit", "image"}); err == nil || !strings.Contains(err.Error(), "--check-jit") {
+		t.Errorf("-j with --check-jit: %v", err)
+	}
+}
+
 func TestDefaults(t *testing.T) {
 	o, err := parse([]string{"image"})
 	if err != nil {

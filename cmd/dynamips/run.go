@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
+	"dynemu/jit"
 	"dynemu/vm"
 	"dynemu/vm/chip/nvram"
 	"dynemu/vm/console"
@@ -68,6 +69,13 @@ func run(o *options) error {
 			defer f.Close()
 		}
 	}
+	var perfMap *os.File
+	if o.config.PerfMap {
+		if perfMap, err = jit.CreatePerfMap(os.Getpid()); err != nil {
+			return fmt.Errorf("--perf-map: %w", err)
+		}
+		defer perfMap.Close()
+	}
 	con, aux := console.New(), console.New()
 	m, err := vm.New(o.config, vm.Host{
 		Image:      image,
@@ -80,6 +88,7 @@ func run(o *options) error {
 		Bootflash: bootflash,
 		Disk0:     disk0,
 		Disk1:     disk1,
+		PerfMap:   perfMap,
 		Console:   con,
 		AUX:       aux,
 		Log:       log.line,

@@ -1,8 +1,12 @@
 package lab
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // jit = false, ours, has the interpreter run a router; the nearest one counts.
+// jit = check has both do the same.
 func TestJIT(t *testing.T) {
 	l, msgs := Parse("x", []byte("jit = false\n[localhost]\n[[7200]]\n[[ROUTER A]]\n[[ROUTER B]]\njit = true\n"))
 	if l == nil {
@@ -14,9 +18,18 @@ func TestJIT(t *testing.T) {
 	if _, msgs := Parse("x", []byte("[localhost]\n[[ROUTER A]]\njit = perhaps\n")); len(msgs) == 0 || msgs[0].Line != 3 {
 		t.Errorf("jit = perhaps: %v", msgs)
 	}
+	if _, msgs := Parse("x", []byte("[localhost]\n[[ROUTER A]]\njit = chek\n")); len(msgs) == 0 || !strings.Contains(msgs[0].Text, "check") {
+		t.Errorf("jit = chek: %v", msgs)
+	}
+	checked, _ := Parse("x", []byte("perf_map = yes\n[localhost]\n[[ROUTER A]]\njit = check\n[[ROUTER B]]\nperf_map = no\n"))
+	if a, b := checked.Router("A"), checked.Router("B"); a.NoJIT || !a.CheckJIT || !a.PerfMap || b.NoJIT || b.CheckJIT || b.PerfMap {
+		t.Errorf("checked routers: %+v, %+v", a, b)
+	}
 	old, _ := Parse("x", []byte("[localhost]\n[[ROUTER A]]\n"))
-	now, _ := Parse("x", []byte("[localhost]\n[[ROUTER A]]\njit = off\n"))
-	if plan := Diff(old, now); len(plan) != 1 {
-		t.Errorf("the plan of a changed jit option is %v", plan)
+	for _, option := range []string{"jit = off", "jit = check", "perf_map = true"} {
+		now, _ := Parse("x", []byte("[localhost]\n[[ROUTER A]]\n"+option+"\n"))
+		if plan := Diff(old, now); len(plan) != 1 {
+			t.Errorf("the plan of a changed %s is %v", option, plan)
+		}
 	}
 }

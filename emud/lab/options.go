@@ -72,6 +72,20 @@ func choice(words ...string) func(string) (int, error) {
 	}
 }
 
+// jitCheck is the value of jit = check.
+const jitCheck = 2
+
+func checkJIT(text string) (int, error) {
+	if text == "check" {
+		return jitCheck, nil
+	}
+	n, err := boolean(text)
+	if err != nil {
+		err = fmt.Errorf("true, false or check")
+	}
+	return n, err
+}
+
 func anyText(string) (int, error) { return 0, nil }
 
 // Sizes have no limit in the dialect, and a router with less room for memory
@@ -95,7 +109,8 @@ var specs = map[string]spec{
 	"ghostios":    {inTop | inDevice, nil, boolean},
 	"ghostsize":   {inTop | inDevice, nil, number(1, maxRAM)},
 	"sparsemem":   {inTop | inDevice, nil, boolean},
-	"jit":         {inTop | inDevice, nil, boolean},
+	"jit":         {inTop | inDevice, nil, checkJIT},
+	"perf_map":    {inTop | inDevice, nil, boolean},
 	"jitsharing":  {inTop | inDevice, nil, boolean},
 	"oldidle":     {inTop | inDevice, nil, boolean},
 	"idlemax":     {inTop | inDevice, nil, number(1, maxInt)},

@@ -358,7 +358,8 @@ func (b *builder) apply(d *device, own, server settings) {
 	r.IdlePC = text("idlepc", "auto")
 	r.IdleMax, r.IdleSleep, r.ExecArea = num("idlemax", 0), num("idlesleep", 0), num("exec_area", 0)
 	r.Quirks = splitQuirks(text("quirks", ""))
-	r.NoJIT = num("jit", 1) == 0
+	r.NoJIT, r.CheckJIT = num("jit", 1) == 0, num("jit", 1) == jitCheck
+	r.PerfMap = num("perf_map", 0) == 1
 	r.Config = text("cnfg", "")
 	if c, err := base64.StdEncoding.DecodeString(withoutBlanks(text("configuration", ""))); err == nil {
 		r.Configuration = string(c)

@@ -37,6 +37,8 @@ type Router struct {
 	IdlePC        string // "auto", "none" or 0x…
 	Quirks        []string
 	NoJIT         bool // jit = false: the interpreter runs it
+	CheckJIT      bool // jit = check: it stops when interpreter and translator differ
+	PerfMap       bool // perf_map = true: perf can name the guest addresses of its code
 	AutoStart     bool
 	Config        string // cnfg: path as written
 	// Configuration is the text of configuration = (base64 in the file), to be

@@ -58,6 +58,7 @@ const (
 	FileBootflash       = "bootflash"
 	FileDisk0           = "disk0"
 	FileDisk1           = "disk1"
+	FilePerfMap         = "perf-map"
 	FileConsoleListener = "console-listener"
 	FileAUXListener     = "aux-listener"
 	FilePTYMaster       = "pty-master"

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"dynemu/jit"
 )
 
 // Ways to start a node's process.
@@ -164,6 +166,14 @@ func (n *Node) start(listener *os.File, f Files) error {
 		go n.waitAdopted()
 	}
 	names, files := f.list()
+	if n.spec.Config.PerfMap {
+		if m, err := jit.CreatePerfMap(hello.PID); err != nil {
+			n.opt.log("%s of lab %s: no map for perf: %v", n.spec.Device, n.spec.Lab, err)
+		} else {
+			defer m.Close()
+			names, files = append(names, FilePerfMap), append(files, m)
+		}
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	r, err := n.call(ctx, OpStart, n.spec, names, files...)

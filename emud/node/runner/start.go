@@ -46,6 +46,7 @@ func (r *runner) start(m *node.Received) error {
 	if image == nil || r.nvram == nil {
 		return errors.New("image or NVRAM did not come along")
 	}
+	perfMap := m.Take(node.FilePerfMap)
 	bootflash, disk0, disk1 := m.Take(node.FileBootflash), m.Take(node.FileDisk0), m.Take(node.FileDisk1)
 	wires, err := openWires(&spec, m)
 	if err != nil {
@@ -62,6 +63,7 @@ func (r *runner) start(m *node.Received) error {
 	if err != nil {
 		return err
 	}
+	host.PerfMap = perfMap
 	host.Bootflash, host.Disk0, host.Disk1 = bootflash, disk0, disk1
 	machine, err := r.opt.New(spec.Config, host)
 	if err != nil {

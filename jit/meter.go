@@ -1,0 +1,81 @@
+//go:build linux && amd64
+
+package jit
+
+import "time"
+
+// meter estimates how an engine's time divides between generated code and the
+// interpreter. A look at the clock takes as long as some hundred instructions, so
+// only a few runs, and within any run only a few steps of the interpreter, are
+// measured, at random intervals.
+type meter struct {
+	run, step   sample
+	cost        time.Duration // of a look at the clock
+	total       time.Duration // of all runs, estimated
+	interpreter time.Duration // of which in the interpreter
+	start       time.Time     // of the run that is measured
+	weight      int           // runs that it stands for, 0 when it is not measured
+}
+
+// sample picks one event in 64, on average.
+type sample struct {
+	left, weight int
+	seed         uint32
+}
+
+// take returns how many events this one stands for, 0 when it is not measured.
+func (s *sample) take() int {
+	if s.left--; s.left > 0 {
+		return 0
+	}
+	w := s.weight
+	s.seed = s.seed*1664525 + 1013904223
+	s.weight = 32 + int(s.seed>>26)
+	s.left = s.weight
+	return w
+}
+
+func newMeter() meter {
+	m := meter{run: sample{seed: 1}, step: sample{seed: 2}, cost: time.Second}
+	for range 8 {
+		m.cost = min(m.cost, time.Since(time.Now()))
+	}
+	return m
+}
+
+func (m *meter) since(t time.Time, weight int) time.Duration {
+	return max(time.Since(t)-m.cost, 0) * time.Duration(weight)
+}
+
+// begin and end stand around a run.
+func (m *meter) begin() {
+	if m.weight = m.run.take(); m.weight != 0 {
+		m.start = time.Now()
+	}
+}
+
+func (m *meter) end() {
+	if m.weight != 0 {
+		m.total += m.since(m.start, m.weight)
+	}
+}
+
+// interpret has the interpreter run n instructions, or with n = 0 all that are
+// left.
+func (e *Engine) interpret(n int) {
+	before := e.core.Left()
+	weight := e.meter.step.take()
+	var t time.Time
+	if weight != 0 {
+		t = time.Now()
+	}
+	if n == 0 {
+		e.core.Interpret()
+	} else {
+		e.core.Step(n)
+	}
+	e.stats.Stepped += uint64(before - e.core.Left())
+	if weight != 0 {
+		e.meter.interpreter += e.meter.since(t, weight)
+	}
+}
