@@ -11,6 +11,7 @@ type port struct {
 	m    *Machine
 	card card.Port
 	wire *wire.Port
+	gone bool // the card was taken out; owned by the run loop
 }
 
 func newPort(m *Machine, c card.Port) *port {
@@ -24,6 +25,9 @@ func newPort(m *Machine, c card.Port) *port {
 
 // attach shows the chip what is plugged in now.
 func (p *port) attach() {
+	if p.gone {
+		return
+	}
 	if p.wire.Plugged() {
 		p.card.Attach(p.wire)
 	} else {
@@ -34,7 +38,7 @@ func (p *port) attach() {
 // deliver takes a frame from the wire to the chip.
 func (p *port) deliver(frame []byte, done func()) {
 	p.m.loop.Post(func() {
-		if !p.m.suspended {
+		if !p.m.suspended && !p.gone {
 			p.card.Receive(frame)
 		}
 		done()

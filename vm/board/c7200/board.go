@@ -549,6 +549,10 @@ func (b *Board) Remove(slot int) error {
 	return nil
 }
 
+// Noticed reports whether the guest has cleared the events of all cards that
+// were moved.
+func (b *Board) Noticed() bool { return b.mp.State.OIR == 0 }
+
 func (b *Board) checkBay(slot int) error {
 	if slot < 1 || slot >= numSlots {
 		return fmt.Errorf("slot %d: cards are inserted and removed in slots 1 to %d only", slot, numSlots-1)

@@ -1,6 +1,7 @@
 package c7200
 
 import (
+	"errors"
 	"bytes"
 	"fmt"
 	"math/bits"
@@ -935,6 +936,22 @@ func TestInsertAndRemove(t *testing.T) {
 		}
 	}
 	g.wantIRQ("refused", irqOIR, false)
+
+	// Events of two bays before the guest looks.
+	if err := errors.Join(g.Insert(1, "PA-FE-TX"), g.Remove(3)); err != nil {
+		t.Fatal(err)
+	}
+	if got := g.get(mp + 0x70); got != 0x0A || g.Noticed() {
+		t.Errorf("two events: OIR status %#x, noticed %v", got, g.Noticed())
+	}
+	g.put(mp+0x70, 0x08)
+	if got := g.get(mp + 0x70); got != 0x02 {
+		t.Errorf("one event cleared: OIR status %#x", got)
+	}
+	g.put(mp+0x70, 0x02)
+	if !g.Noticed() {
+		t.Error("both events cleared, and not noticed")
+	}
 }
 
 // Check 11: the console through the IO FPGA.

@@ -71,9 +71,9 @@ func (f *mpFPGA) paStatus() uint32 {
 }
 
 // moved notes that a card was inserted in a bay or taken out of it (c7200
-// reference, 15.3): the event replaces an earlier one.
+// reference, 15.3). Events of several bays add up until the guest clears them.
 func (f *mpFPGA) moved(slot int) {
-	f.State.OIR = 1 << slot
+	f.State.OIR |= 1 << slot
 	f.irqOI(true)
 }
 
