@@ -37,6 +37,7 @@ func TestFigures(t *testing.T) {
 	t.Run("cpu", cpu)
 	t.Run("boot", boot)
 	t.Run("ping", ping)
+	t.Run("forward", forward)
 	t.Run("memory", memory)
 }
 

@@ -1,0 +1,167 @@
+package traffic
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Stream is a flow of datagrams from a host on one port to a host on another,
+// through a router.
+type Stream struct {
+	From, To *Port
+	Src, Dst Host
+	Gateway  [6]byte // the router's address on From's network
+	Size     int     // of a frame in bytes without FCS, from MinFrame
+
+	Result Result // of the last Run
+
+	frames   [][]byte
+	seq      uint32
+	expected uint32
+}
+
+// Result is what became of a stream in one run.
+type Result struct {
+	Sent, Received uint64 // Sent counts frames that were due, taken or not
+	Reordered      uint64 // arrived after a frame that was sent later
+	Wrong          uint64 // not what the router should have made of what was sent
+	First, Last    time.Time
+	Latency        []time.Duration // of each frame, sorted; only where asked for
+}
+
+// Lost is how many frames did not arrive.
+func (r *Result) Lost() uint64 { return r.Sent - min(r.Sent, r.Received) }
+
+// Rate is how many frames arrived a second.
+func (r *Result) Rate() float64 {
+	if d := r.Last.Sub(r.First).Seconds(); d > 0 {
+		return float64(r.Received-1) / d
+	}
+	return 0
+}
+
+// Options say how streams are sent.
+type Options struct {
+	Rate     float64       // frames a second of each stream
+	Duration time.Duration // of sending
+	Latency  bool          // keep the latency of every frame
+	// Drain is how long frames may still arrive after the last was sent and
+	// none has arrived.
+	Drain time.Duration
+}
+
+// pause is how long the generator sleeps when nothing is due.
+const pause = 200 * time.Microsecond
+
+var runs uint32
+
+// Run sends all streams at the same time and fills their Results. Frames that
+// are due and that an interface does not take are not sent later.
+func Run(o Options, streams ...*Stream) error {
+	runs++
+	for i, s := range streams {
+		if s.Size < MinFrame || s.Size > slotSize-256 {
+			return fmt.Errorf("a frame of a stream has %d to %d bytes, not %d", MinFrame, slotSize-256, s.Size)
+		}
+		s.Result = Result{}
+		s.seq, s.expected = 0, 0
+		s.frames = make([][]byte, maxBatch)
+		for j := range s.frames {
+			s.frames[j] = frame(s.Size, s.Src, s.Dst, s.Gateway, runs<<8|uint32(i))
+		}
+	}
+	ports := map[*Port]bool{}
+	for _, s := range streams {
+		ports[s.From], ports[s.To] = true, true
+	}
+	receive := func() (n int) {
+		for p := range ports {
+			p.Receive(func(f []byte, at time.Time) {
+				if i, ok := ours(f); ok && i < len(streams) {
+					streams[i].arrived(f, at, o.Latency)
+					n++
+				}
+			})
+		}
+		return n
+	}
+	receive() // what is left of earlier runs
+	start := time.Now()
+	for {
+		elapsed := time.Since(start)
+		due := uint32(min(elapsed, o.Duration).Seconds() * o.Rate)
+		busy := false
+		for _, s := range streams {
+			n := min(int(due-s.seq), maxBatch)
+			if err := s.send(n); err != nil {
+				return err
+			}
+			busy = busy || s.seq != due
+		}
+		receive()
+		if elapsed >= o.Duration && !busy {
+			break
+		}
+		if !busy {
+			time.Sleep(min(pause, time.Duration(float64(due+1)/o.Rate*1e9)-time.Since(start)))
+		}
+	}
+	for last := time.Now(); time.Since(last) < o.Drain; time.Sleep(pause) {
+		if receive() > 0 {
+			last = time.Now()
+		}
+	}
+	for _, s := range streams {
+		slices.Sort(s.Result.Latency)
+	}
+	return nil
+}
+
+// send sends the next n frames.
+func (s *Stream) send(n int) error {
+	if n <= 0 {
+		return nil
+	}
+	now := uint64(time.Now().UnixNano())
+	for i, f := range s.frames[:n] {
+		binary.BigEndian.PutUint32(f[atSeq:], s.seq+uint32(i))
+		binary.BigEndian.PutUint64(f[atTime:], now)
+	}
+	if _, err := s.From.Send(s.frames[:n]); err != nil {
+		return err
+	}
+	s.seq += uint32(n)
+	s.Result.Sent += uint64(n)
+	return nil
+}
+
+// ours returns the number of the stream of this run that f belongs to.
+func ours(f []byte) (int, bool) {
+	if len(f) < MinFrame || f[12] != 0x08 || f[13] != 0x00 || f[23] != 17 {
+		return 0, false
+	}
+	id := binary.BigEndian.Uint32(f[atStream:])
+	return int(id & 0xff), id>>8 == runs
+}
+
+func (s *Stream) arrived(f []byte, at time.Time, latency bool) {
+	r := &s.Result
+	if r.Received++; r.Received == 1 {
+		r.First = at
+	}
+	r.Last = at
+	seq := binary.BigEndian.Uint32(f[atSeq:])
+	if seq < s.expected {
+		r.Reordered++
+	} else {
+		s.expected = seq + 1
+	}
+	if len(f) != s.Size || [6]byte(f) != s.Dst.MAC || f[22] != 63 {
+		r.Wrong++
+	}
+	if latency {
+		r.Latency = append(r.Latency, at.Sub(time.Unix(0, int64(binary.BigEndian.Uint64(f[atTime:])))))
+	}
+}
