@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"dynemu/jit"
 	"dynemu/vm/card"
+	"dynemu/vm/chip/nvram"
 	"dynemu/vm/event"
 	"dynemu/vm/mem"
 	"dynemu/vm/mips"
@@ -37,6 +39,8 @@ type board interface {
 	SetNVRAM(content []byte) error
 	// SetConfReg changes the configuration register, for resets to come too.
 	SetConfReg(v uint16)
+	// ConfigLayout tells where the configurations are in NVRAM.
+	ConfigLayout() nvram.Layout
 	// Flush saves NVRAM content that is not saved yet.
 	Flush()
 	// Insert and Remove move a card in a bay of the running router and tell the
@@ -464,6 +468,20 @@ func (m *Machine) SetNVRAM(content []byte) error {
 	if !m.do(func() { err = m.board.SetNVRAM(content) }) {
 		return errEnded
 	}
+	return err
+}
+
+// SetConfigs replaces the startup and the private configuration in NVRAM, of
+// which a nil one stays, between two instructions of the guest, and saves them.
+// It fails when they do not fit.
+func (m *Machine) SetConfigs(startup, private []byte) error {
+	err := errEnded
+	m.do(func() {
+		content := append([]byte(nil), m.board.NVRAM()...)
+		if err = nvram.WriteConfigs(content, m.board.ConfigLayout(), startup, private); err == nil && !bytes.Equal(content, m.board.NVRAM()) {
+			err = m.board.SetNVRAM(content)
+		}
+	})
 	return err
 }
 

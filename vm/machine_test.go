@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"dynemu/vm/chip/nvram"
 )
 
 // image makes an ELF image of one section of code at 0x80008000.
@@ -256,6 +258,33 @@ func TestNVRAMIsSaved(t *testing.T) {
 	defer mu.Unlock()
 	if !bytes.Equal(saved[len(saved)-1], next) {
 		t.Error("Stop did not save the last content")
+	}
+}
+
+// A configuration that is replaced goes through the machine's own copy of the
+// NVRAM, so that no write of the guest is lost.
+func TestSetConfigs(t *testing.T) {
+	// Count in the NVRAM's last byte, for ever.
+	m, _ := start(t, config(), Host{Image: image(lui(8, 0xbe00), ori(8, 8, 0x7fff), addiu(9, 9, 1), sb(9, 0, 8), 0x1000fffd, nop)})
+	for i := range 20 {
+		want := fmt.Sprintf("hostname R%d\n", i)
+		if err := m.SetConfigs([]byte(want), nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.SetConfigs(nil, []byte("key\n")); err != nil {
+			t.Fatal(err)
+		}
+		startup, private, err := nvram.ReadConfigs(m.NVRAM(), nvram.C7200)
+		if err != nil || string(startup) != want || string(private) != "key\n" {
+			t.Fatalf("NVRAM holds %q and %q, %v", startup, private, err)
+		}
+	}
+	if err := m.SetConfigs(make([]byte, 64<<10), nil); err == nil {
+		t.Error("a configuration larger than the NVRAM was taken")
+	}
+	m.Stop()
+	if err := m.SetConfigs([]byte("late\n"), nil); err == nil {
+		t.Error("NVRAM of an ended router was written")
 	}
 }
 

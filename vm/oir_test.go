@@ -49,7 +49,7 @@ func TestInsertAndRemoveCards(t *testing.T) {
 		}
 		return n
 	}
-	w := newFakeWire()
+
 	for range 3 {
 		if err := m.Insert(2, "PA-8T"); err != nil {
 			t.Fatal(err)
@@ -57,7 +57,7 @@ func TestInsertAndRemoveCards(t *testing.T) {
 		if got := m.Cards()[2]; got != "PA-8T" || ports() != 8 {
 			t.Fatalf("slot 2 holds %q, with %d ports", got, ports())
 		}
-		w = newFakeWire()
+		w := newFakeWire()
 		if err := m.Plug(2, 7, w); err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -124,8 +125,8 @@ func (opt Options) adopt(base string) (*Node, error) {
 	return n, nil
 }
 
-// recall returns the description that lies beside the socket, with the wires that
-// the node says it has now: a node that was taken over by its guest cannot make
+// recall returns the description that lies beside the socket, with the wires and
+// cards that the node says it has now: a node that was taken over by its guest cannot make
 // a daemon believe another description. Without such a file, which an earlier
 // daemon's crash can have prevented, the node's word has to do.
 func (opt Options) recall(base string, p *process, claimed Spec) Spec {
@@ -142,6 +143,10 @@ func (opt Options) recall(base string, p *process, claimed Spec) Spec {
 		if w, ok := wires[r.Spec.Ports[i].Name]; ok {
 			r.Spec.Ports[i].Wire = w
 		}
+	}
+	// A card may have been moved just before the earlier daemon died.
+	if !slices.Equal(r.Spec.Config.Slots, claimed.Config.Slots) {
+		r.Spec.Config.Slots, r.Spec.Ports = claimed.Config.Slots, claimed.Ports
 	}
 	return r.Spec
 }

@@ -32,10 +32,10 @@ const blobLimit = 64 << 20
 // any goroutine.
 type Node struct {
 	opt  Options
-	spec Spec
 	proc *process
 
 	mu       sync.Mutex
+	spec     Spec  // Lab and Device stay; Config.Slots and Ports follow the cards
 	conn     *Conn // nil while there is no connection
 	nextID   uint64
 	pending  map[uint64]chan *Received
@@ -50,8 +50,13 @@ type Node struct {
 	end    Event // valid once done is closed
 }
 
-// Spec returns the description that the node was started with.
-func (n *Node) Spec() Spec { return n.spec }
+// Spec returns the description that the node was started with, brought in line
+// with the cards that were moved since.
+func (n *Node) Spec() Spec {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.spec
+}
 
 // PID returns the process number, which may be another process's after Done.
 func (n *Node) PID() int { return n.proc.pid }
@@ -487,6 +492,57 @@ func (n *Node) SetNVRAM(content []byte) error {
 	}
 	defer f.Close()
 	return n.do(OpSetNVRAM, nil, []string{FileContent}, f)
+}
+
+// SetConfig replaces the startup configuration, or the private one, in the
+// router's NVRAM between two instructions of its guest. An empty text removes it.
+func (n *Node) SetConfig(private bool, text []byte) error {
+	f, err := MemFile(FileContent, text)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return n.do(OpSetConfig, ConfigRequest{Private: private}, []string{FileContent}, f)
+}
+
+// SetConfReg changes the router's configuration register, at once and for
+// restarts of the guest.
+func (n *Node) SetConfReg(v uint16) error { return n.do(OpConfReg, ConfRegRequest{Value: v}, nil) }
+
+// Insert puts a card into an empty slot. files are the wires of its ports by
+// name, of which the caller closes its copies.
+func (n *Node) Insert(slot int, card string, ports []PortSpec, files map[string]*os.File) error {
+	var names []string
+	var sent []*os.File
+	for name, f := range files {
+		names, sent = append(names, FilePort+name), append(sent, f)
+	}
+	err := n.do(OpInsert, CardRequest{Slot: slot, Card: card, Ports: ports}, names, sent...)
+	if err == nil {
+		n.noteCard(slot, card, ports)
+	}
+	return err
+}
+
+// Remove takes the card out of a slot, and closes what is plugged into it.
+func (n *Node) Remove(slot int) error {
+	err := n.do(OpRemove, CardRequest{Slot: slot}, nil)
+	if err == nil {
+		n.noteCard(slot, "", nil)
+	}
+	return err
+}
+
+// noteCard keeps the description, and the one beside the socket, in line with
+// the router.
+func (n *Node) noteCard(slot int, card string, ports []PortSpec) {
+	n.mu.Lock()
+	n.spec = n.spec.WithCard(slot, card, ports)
+	spec := n.spec
+	n.mu.Unlock()
+	if err := n.opt.remember(spec, n.proc); err != nil {
+		n.opt.log("cannot describe %s of lab %s: %v", spec.Device, spec.Lab, err)
+	}
 }
 
 // waitChild waits for a child of this process and notes how it ended.

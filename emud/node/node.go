@@ -10,7 +10,9 @@
 package node
 
 import (
+	"cmp"
 	"os"
+	"slices"
 
 	"dynemu/vm"
 )
@@ -34,6 +36,20 @@ type Spec struct {
 	Log string `json:"log,omitempty"`
 	// Ports names every port and what it was plugged into at the start.
 	Ports []PortSpec `json:"ports"`
+}
+
+// WithCard returns the description of the router with another card, "" for
+// none, in a slot; ports are those of the card.
+func (s Spec) WithCard(slot int, card string, ports []PortSpec) Spec {
+	s.Config.Slots = slices.Clone(s.Config.Slots)
+	for len(s.Config.Slots) <= slot {
+		s.Config.Slots = append(s.Config.Slots, "")
+	}
+	s.Config.Slots[slot] = card
+	s.Ports = slices.DeleteFunc(slices.Clone(s.Ports), func(p PortSpec) bool { return p.Slot == slot })
+	s.Ports = append(s.Ports, ports...)
+	slices.SortStableFunc(s.Ports, func(a, b PortSpec) int { return cmp.Or(a.Slot-b.Slot, a.Port-b.Port) })
+	return s
 }
 
 // PortSpec describes a port of the device to the node.

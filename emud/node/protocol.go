@@ -33,6 +33,10 @@ const (
 	OpConsoleLog = "console-log" // reply with a file that holds it
 	OpNVRAM      = "nvram"       // reply with a file that holds it
 	OpSetNVRAM   = "set-nvram"   // with a file that holds it
+	OpSetConfig  = "set-config"  // body: ConfigRequest, with a file that holds the text
+	OpConfReg    = "confreg"     // body: ConfRegRequest
+	OpInsert     = "insert"      // body: CardRequest, with the descriptors of its ports
+	OpRemove     = "remove"      // body: CardRequest
 	OpEvent      = "event"       // from the node, unasked; body: Event
 	OpReply      = "reply"
 )
@@ -87,6 +91,24 @@ type ConsoleRequest struct {
 	AUX bool `json:"aux,omitempty"`
 	// Replay has what was printed before shown first.
 	Replay bool `json:"replay,omitempty"`
+}
+
+// ConfigRequest names a configuration in NVRAM that is to be replaced.
+type ConfigRequest struct {
+	Private bool `json:"private,omitempty"` // private-config, not startup-config
+}
+
+// ConfRegRequest is a new value of the configuration register.
+type ConfRegRequest struct {
+	Value uint16 `json:"value"`
+}
+
+// CardRequest names a slot and, for OpInsert, the card and its ports, whose
+// wires come along as they do with OpStart.
+type CardRequest struct {
+	Slot  int        `json:"slot"`
+	Card  string     `json:"card,omitempty"`
+	Ports []PortSpec `json:"ports,omitempty"`
 }
 
 // maxMessage is the largest message in bytes, below the default send buffer of

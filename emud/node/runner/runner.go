@@ -53,8 +53,15 @@ type Machine interface {
 	// Plug attaches a wire to a port in place of what was there, which is
 	// closed; nil unplugs.
 	Plug(slot, port int, w wire.Wire) error
+	// Insert puts a card into an empty slot of the running router, Remove takes
+	// one out and closes what is plugged into it.
+	Insert(slot int, card string) error
+	Remove(slot int) error
 	NVRAM() []byte
 	SetNVRAM(content []byte) error
+	// SetConfigs replaces the configurations in NVRAM that are not nil.
+	SetConfigs(startup, private []byte) error
+	SetConfReg(v uint16)
 	Stats() vm.Stats
 	// Done is closed when the router has ended; Err then says why, nil for an
 	// end in order.
@@ -89,6 +96,7 @@ type runner struct {
 	conns    map[*node.Conn]bool
 	starting bool
 	rate     rateMeter
+	cards    sync.Mutex // held while a card is moved
 
 	console, aux *console.Console
 	log          *logger
@@ -337,6 +345,17 @@ func (r *runner) handle(m *node.Received) (body any, content *os.File, err error
 			return nil, nil, err
 		}
 		return nil, nil, r.machine.SetNVRAM(b)
+	case node.OpSetConfig:
+		return nil, nil, r.setConfig(m)
+	case node.OpConfReg:
+		var q node.ConfRegRequest
+		if err := json.Unmarshal(m.Body, &q); err != nil {
+			return nil, nil, err
+		}
+		r.machine.SetConfReg(q.Value)
+		return nil, nil, nil
+	case node.OpInsert, node.OpRemove:
+		return nil, nil, r.moveCard(m)
 	}
 	return nil, nil, fmt.Errorf("unknown operation %q", m.Op)
 }
@@ -483,6 +502,8 @@ func (r *runner) plug(m *node.Received) error {
 
 // port finds a port by name. The result is changed with r.mu held only.
 func (r *runner) port(name string) (*node.PortSpec, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	var names []string
 	for i := range r.spec.Ports {
 		p := &r.spec.Ports[i]

@@ -48,7 +48,7 @@ func (r *runner) start(m *node.Received) error {
 	}
 	perfMap := m.Take(node.FilePerfMap)
 	bootflash, disk0, disk1 := m.Take(node.FileBootflash), m.Take(node.FileDisk0), m.Take(node.FileDisk1)
-	wires, err := openWires(&spec, m)
+	wires, err := openWires(spec.Ports, m)
 	if err != nil {
 		return err
 	}
@@ -85,11 +85,12 @@ func (r *runner) start(m *node.Received) error {
 	return nil
 }
 
-// openWires makes the wires of the ports, by index into spec.Ports.
-func openWires(spec *node.Spec, m *node.Received) (map[int]wire.Wire, error) {
+// openWires makes the wires of the ports, by index into ports. After an error
+// none is open.
+func openWires(ports []node.PortSpec, m *node.Received) (map[int]wire.Wire, error) {
 	wires := map[int]wire.Wire{}
-	for i := range spec.Ports {
-		p := &spec.Ports[i]
+	for i := range ports {
+		p := &ports[i]
 		f := m.Take(node.FilePort + p.Name)
 		if f == nil {
 			p.Wire = wireNone
@@ -97,6 +98,7 @@ func openWires(spec *node.Spec, m *node.Received) (map[int]wire.Wire, error) {
 		}
 		w, err := openWire(p.Wire, f)
 		if err != nil {
+			closeWires(wires)
 			return nil, fmt.Errorf("port %s: %w", p.Name, err)
 		}
 		wires[i] = w

@@ -641,6 +641,9 @@ func (b *Board) SetNVRAM(content []byte) error {
 	return nil
 }
 
+// ConfigLayout tells where the configurations are in NVRAM.
+func (b *Board) ConfigLayout() nvram.Layout { return nvram.C7200 }
+
 // ConfReg returns the configuration register in force.
 func (b *Board) ConfReg() uint16 { return b.confReg }
 

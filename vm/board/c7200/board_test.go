@@ -1,8 +1,8 @@
 package c7200
 
 import (
-	"errors"
 	"bytes"
+	"errors"
 	"fmt"
 	"math/bits"
 	"slices"

@@ -39,6 +39,7 @@ type machine struct {
 	nvram   []byte
 	mu      sync.Mutex
 	ports   map[string]*port
+	cards   map[int]string // besides that of slot 0
 	done    chan struct{}
 	once    sync.Once
 	err     error
@@ -56,7 +57,7 @@ func newMachine(cfg vm.Config, host vm.Host) (runner.Machine, error) {
 	if string(host.Image) == "image that crashes" {
 		panic("crash while building")
 	}
-	m := &machine{host: host, ports: map[string]*port{}, done: make(chan struct{}), nvram: make([]byte, cfg.NVRAM<<10)}
+	m := &machine{host: host, ports: map[string]*port{}, cards: map[int]string{}, done: make(chan struct{}), nvram: make([]byte, cfg.NVRAM<<10)}
 	copy(m.nvram, host.NVRAM)
 	return m, nil
 }
@@ -165,14 +166,48 @@ func (m *machine) SetNVRAM(b []byte) error {
 	return m.host.SaveNVRAM(m.nvram)
 }
 
+func (m *machine) SetConfigs(startup, private []byte) error {
+	m.print("configs: %q %q\r\n", startup, private)
+	return nil
+}
+
+func (m *machine) SetConfReg(v uint16) { m.print("confreg: %#x\r\n", v) }
+
+// Insert takes any card, of two ports, into slot 1.
+func (m *machine) Insert(slot int, card string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if slot != 1 || m.cards[slot] != "" {
+		return fmt.Errorf("slot %d is taken", slot)
+	}
+	m.cards[slot] = card
+	return nil
+}
+
+func (m *machine) Remove(slot int) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.cards[slot] == "" {
+		return fmt.Errorf("slot %d is empty", slot)
+	}
+	delete(m.cards, slot)
+	for key, p := range m.ports {
+		if strings.HasPrefix(key, fmt.Sprintf("%d/", slot)) {
+			p.wire.Close()
+			delete(m.ports, key)
+		}
+	}
+	return nil
+}
+
 // Plug echoes each frame back, its first byte changed to 0xee.
 func (m *machine) Plug(slot, index int, w wire.Wire) error {
-	if slot != 0 || index > 1 {
-		return fmt.Errorf("no port %d in slot %d", index, slot)
-	}
 	key := fmt.Sprintf("%d/%d", slot, index)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if slot != 0 && m.cards[slot] == "" || index > 1 {
+		return fmt.Errorf("no port %d in slot %d", index, slot)
+	}
 	if old := m.ports[key]; old != nil {
 		old.wire.Close()
 		delete(m.ports, key)
