@@ -310,14 +310,17 @@ type Chip struct {
 	frame    []byte       // maxGather bytes
 	segment  []byte       // of a frame that is cut into pieces
 	scratch  [16]byte     // descriptor being read
-	lanes    [2048]byte
+	lanes    chip.Lanes
 	untagged [maxFrame]byte
 	dst      [6]byte // destination of the frame being received
 }
 
 // New returns a chip after power-on, with nothing plugged in.
 func New(cfg Config) *Chip {
-	c := &Chip{cfg: cfg, frame: make([]byte, maxGather), segment: make([]byte, maxFrame)}
+	c := &Chip{
+		cfg: cfg, frame: make([]byte, maxGather), segment: make([]byte, maxFrame),
+		lanes: chip.Lanes{Memory: cfg.Memory, Unswap: cfg.Unswap},
+	}
 	c.irqTimer.Fire = c.updateIRQ
 	c.txTimer.Fire = func() {
 		c.State.TxContinue = 0
