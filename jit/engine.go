@@ -123,6 +123,10 @@ type codePage struct {
 // maxBare is how many writes to a page that had code are watched for more.
 const maxBare = 16
 
+// maxRegions bounds the memory that describes code, where a guest has a great many
+// small regions.
+const maxRegions = 256 << 10
+
 // site is a direct jump out of a region.
 type site struct {
 	from   *region
@@ -665,7 +669,7 @@ func (e *Engine) translate(v *view, k key, p mips.Page) *region {
 		return nil
 	}
 	const most = 32 << 10 // bytes of code of one region
-	if e.pos+most > len(e.arena.rw) {
+	if e.pos+most > len(e.arena.rw) || len(e.regions) >= maxRegions {
 		e.flush()
 	}
 	s := &e.scan
