@@ -1,0 +1,138 @@
+package translator
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"dynemu/tests/testlab"
+)
+
+// hang is how long the service may take for what takes it milliseconds before a
+// test calls it hanging; `make bench` measures how long it takes.
+const hang = 5 * time.Second
+
+// TestHostileGuests runs guests that do what no router's software does, all at the
+// same time, and asks of each that the tree and its console answer, that it stops
+// when told, and that its memory stays bounded.
+func TestHostileGuests(t *testing.T) {
+	const ram = 64 // MiB
+	d := testlab.Start(t)
+	names := guests(t)
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var lab strings.Builder
+	fmt.Fprintf(&lab, "[localhost]\n[[7200]]\nram = %d\n", ram)
+	for _, name := range names {
+		fmt.Fprintf(&lab, "[[ROUTER %s]]\nimage = %s\n", name, assemble(t, dir, name))
+	}
+	d.MustWriteLab("hostile", lab.String())
+	for _, name := range names {
+		pid := d.NodePID("hostile", name)
+		d.Wait(20*time.Second, name+" to run", func() bool { return stat(d, "hostile", name, "guest-instructions") > 0 })
+		t.Cleanup(func() {
+			if t.Failed() {
+				t.Logf("log of %s (process %d): %.2000s", name, pid, d.Read("labs", "hostile", name, "log"))
+			}
+		})
+	}
+	var waits []time.Duration
+	measured := func(what string, fn func()) {
+		start := time.Now()
+		fn()
+		took := time.Since(start)
+		waits = append(waits, took)
+		if took > hang {
+			t.Errorf("%s took %v", what, took)
+		}
+	}
+	before := map[string]float64{}
+	for round := range 8 {
+		for _, name := range names {
+			for _, file := range []string{"state", "stats", "info"} {
+				measured(file+" of "+name, func() { d.Read("labs", "hostile", name, file) })
+			}
+			measured("the console of "+name, func() {
+				f, err := os.OpenFile(d.Path("labs", "hostile", name, "console"), os.O_WRONLY, 0)
+				if err != nil {
+					t.Errorf("console of %s: %v", name, err)
+					return
+				}
+				if _, err := f.WriteString("x"); err != nil {
+					t.Errorf("console of %s: %v", name, err)
+				}
+				f.Close()
+			})
+			if own := ownMiB(t, d.NodePID("hostile", name), ram); own > 250 {
+				t.Errorf("%s: its process has %.0f MiB of its own", name, own)
+			}
+			n := stat(d, "hostile", name, "guest-instructions")
+			if round == 4 {
+				before[name] = n
+			}
+			// spin waits for what never comes.
+			if round == 7 && n == before[name] && name != "spin" {
+				t.Errorf("%s stands still at %.0f instructions", name, n)
+			}
+			if state := d.Read("labs", "hostile", name, "state"); state != "booting" && state != "running" {
+				t.Errorf("%s is %s", name, state)
+			}
+		}
+		time.Sleep(400 * time.Millisecond)
+	}
+	for _, name := range names {
+		own := ownMiB(t, d.NodePID("hostile", name), ram)
+		t.Logf("%-9s %5.1f MiB of its own, %s", name, own, summary(d.Read("labs", "hostile", name, "stats")))
+		measured("stopping "+name, func() {
+			if err := d.Write("stop", "labs", "hostile", name, "ctl"); err != nil {
+				t.Errorf("stop %s: %v", name, err)
+			}
+		})
+		d.WaitState("hostile", name, "stopped")
+	}
+	slices.Sort(waits)
+	t.Logf("the tree, consoles and stopping: median %v, 99th percentile %v, longest %v of %d",
+		waits[len(waits)/2].Round(10*time.Microsecond), waits[len(waits)*99/100].Round(10*time.Microsecond), waits[len(waits)-1].Round(10*time.Microsecond), len(waits))
+}
+
+var statLine = regexp.MustCompile(`(?m)^(\S+?):?\s+([0-9.]+)`)
+
+// stat is a number of a device's stats file, -1 when it is not there.
+func stat(d *testlab.Daemon, lab, device, name string) float64 {
+	text, err := os.ReadFile(d.Path("labs", lab, device, "stats"))
+	if err != nil {
+		return -1
+	}
+	for _, m := range statLine.FindAllStringSubmatch(string(text), -1) {
+		if m[1] == name {
+			v, _ := strconv.ParseFloat(m[2], 64)
+			return v
+		}
+	}
+	return -1
+}
+
+// summary is what matters of a stats file on one line.
+func summary(stats string) string {
+	var s []string
+	for _, m := range statLine.FindAllStringSubmatch(stats, -1) {
+		if strings.HasPrefix(m[1], "guest-instructions") || strings.HasPrefix(m[1], "translated") || strings.HasPrefix(m[1], "interpreter") {
+			s = append(s, m[1]+" "+m[2])
+		}
+	}
+	return strings.Join(s, ", ")
+}
+
+// ownMiB is what a process has in memory beside the guest's RAM of ram MiB.
+func ownMiB(t testing.TB, pid, ram int) float64 {
+	t.Helper()
+	own, _ := testlab.Resident(t, pid, ram<<20)
+	return own
+}
