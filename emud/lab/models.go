@@ -107,7 +107,7 @@ func adapterNamed(word string) string {
 
 // emulated holds the adapters of the 7200 that exist in this release.
 var emulated = []string{
-	"C7200-IO-FE", "C7200-IO-2FE", "C7200-IO-GE-E", "PA-FE-TX", "PA-2FE-TX", "PA-GE", "PA-4E", "PA-8E", "PA-4T+", "PA-8T", jacket,
+	"C7200-IO-FE", "C7200-IO-2FE", "C7200-IO-GE-E", "PA-FE-TX", "PA-2FE-TX", "PA-GE", "PA-4E", "PA-8E", "PA-4T+", "PA-8T", "PA-POS-OC3", jacket,
 }
 
 // unsupported says why a router cannot run in this release; "" when it can.

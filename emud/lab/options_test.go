@@ -256,7 +256,7 @@ func TestUnsupported(t *testing.T) {
 		{"slot0 = C7200-JC-PA", ""},
 		{"slot2 = PA-A1", "PA-A1 in slot 2 is not supported yet"},
 		{"f0/1 = LAN 1\nf1/0 = LAN 1\nf1/1 = LAN 1\ng2/0 = LAN 1", ""},
-		{"g0/0 = LAN 1\nslot1 = PA-A1\nslot2 = PA-POS-OC3", "PA-A1 in slot 1 is not supported yet; PA-POS-OC3 in slot 2 is not supported yet"},
+		{"slot2 = PA-POS-OC3", ""},
 		{"npe = npe-g1", "npe-g1 is not supported yet"},
 		{"model = 3640", "3640 is not supported yet"},
 		{"model = 2691\nslot1 = NM-CIDS", "2691 is not supported yet"},

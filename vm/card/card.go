@@ -31,6 +31,7 @@ type Kind int
 const (
 	Ethernet Kind = iota
 	Serial
+	POS
 )
 
 // Port is one network port of a card.

@@ -85,6 +85,7 @@ var models = []model{
 		0x010E, 0x010F, 0xFFFF, 0xFFFF, 0x4906, 0x2E07, 0x0000, 0x0000,
 		0x5000, 0x0000, 0x0010, 0x2400, 0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF,
 	}, func(c *built, s Slot) error { return c.addMueslix(s, 2) }},
+	{"PA-POS-OC3", false, posEEPROM, posCard},
 	{"C7200-JC-PA", true, jacketEEPROM, jacketCard},
 }
 
@@ -283,6 +284,14 @@ func (w *window) MoveTo(base uint64) {
 				w.log("registers: %v", err)
 			}
 		}
+	}
+}
+
+// Place implements plx9060.Space.
+func (w *window) Place(base, size uint64) {
+	w.MoveTo(chip.Unmapped)
+	if w.region.Len = size; size != 0 {
+		w.MoveTo(base)
 	}
 }
 
