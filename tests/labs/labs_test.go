@@ -60,18 +60,26 @@ func ping(t *testing.T, c *console.Console, to string) {
 	t.Fatalf("ping %s: %d of %d came back\n%s", to, got, sent, brief)
 }
 
+// TestSerialLink joins serial ports, and ports of packet over SONET, which carry
+// the same frames.
 func TestSerialLink(t *testing.T) {
+	for _, c := range []struct{ port, ifname string }{{"s1/0", "Serial1/0"}, {"p1/0", "POS1/0"}} {
+		t.Run(c.ifname, func(t *testing.T) { testSerialLink(t, c.port, c.ifname) })
+	}
+}
+
+func testSerialLink(t *testing.T, port, ifname string) {
 	d := testlab.Start(t)
-	d.MustWriteLab("simple1", simple1)
+	d.MustWriteLab("simple1", strings.ReplaceAll(simple1, "s1/0", port))
 	r1, r2 := d.Console("simple1", "R1"), d.Console("simple1", "R2")
-	address(t, r1, "R1", "Serial1/0", "10.0.0.1")
-	address(t, r2, "R2", "s1/0", "10.0.0.2")
+	address(t, r1, "R1", ifname, "10.0.0.1")
+	address(t, r2, "R2", port, "10.0.0.2")
 	ping(t, r1, "10.0.0.2")
 	ping(t, r2, "10.0.0.1")
 
 	for _, encapsulation := range []string{"ppp", "hdlc"} {
-		address(t, r1, "R1", "s1/0", "10.0.0.1", "encapsulation "+encapsulation)
-		address(t, r2, "R2", "s1/0", "10.0.0.2", "encapsulation "+encapsulation)
+		address(t, r1, "R1", port, "10.0.0.1", "encapsulation "+encapsulation)
+		address(t, r2, "R2", port, "10.0.0.2", "encapsulation "+encapsulation)
 		ping(t, r1, "10.0.0.2")
 	}
 
@@ -83,9 +91,10 @@ func TestSerialLink(t *testing.T) {
 			t.Errorf("status does not show %s:\n%s", want, table)
 		}
 	}
-	stats := d.Read("labs", "simple1", "R1", "ports", "s1-0", "stats")
+	file := strings.ReplaceAll(port, "/", "-")
+	stats := d.Read("labs", "simple1", "R1", "ports", file, "stats")
 	if !regexp.MustCompile(`(?m)rx.*[1-9]`).MatchString(stats) {
-		t.Errorf("s1-0 counted nothing received:\n%s", stats)
+		t.Errorf("%s counted nothing received:\n%s", file, stats)
 	}
 }
 

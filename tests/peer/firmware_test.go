@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,32 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"dynemu/tests/console"
-	"dynemu/vm/card"
 	"dynemu/vm/firmware"
 )
-
-// emulator is a program with the command line of Dynamips.
-type emulator struct {
-	name, path string
-}
-
-func debianDynamips(t *testing.T) emulator {
-	t.Helper()
-	path, err := exec.LookPath("/usr/bin/dynamips")
-	if err != nil {
-		t.Skip("SKIP: dynamips is not installed (Debian package dynamips, component non-free)")
-	}
-	return emulator{"Dynamips", path}
-}
-
-func dynemu(t *testing.T) emulator {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "dynamips")
-	if out, err := exec.Command("go", "build", "-o", path, "dynemu/cmd/dynamips").CombinedOutput(); err != nil {
-		t.Fatalf("go build dynemu/cmd/dynamips: %v\n%s", err, out)
-	}
-	return emulator{"dynemu", path}
-}
 
 // router is a bundled router image that runs on some emulator.
 type router struct {
@@ -54,45 +29,15 @@ type router struct {
 	done chan struct{}
 }
 
-// openTerminal returns a new pseudo-terminal that passes every byte through.
-func openTerminal(t *testing.T) (master, slave *os.File) {
-	t.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		t.Skipf("SKIP: no pseudo-terminals: %v", err)
-	}
-	fd := int(master.Fd())
-	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	n, err := unix.IoctlGetUint32(fd, unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	slave, err = os.OpenFile(fmt.Sprint("/dev/pts/", n), os.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tio, err := unix.IoctlGetTermios(int(slave.Fd()), unix.TCGETS)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tio.Iflag, tio.Oflag, tio.Lflag = 0, 0, 0
-	if err := unix.IoctlSetTermios(int(slave.Fd()), unix.TCSETS, tio); err != nil {
-		t.Fatal(err)
-	}
-	return master, slave
-}
-
 // boot starts the image in dir, which keeps its NVRAM, with cards ("slot:name")
 // and waits for its prompt.
-func boot(t *testing.T, e emulator, name, dir string, instance int, cards []string, args ...string) *router {
+func boot(t *testing.T, e Emulator, name, dir string, instance int, cards []string, args ...string) *router {
 	t.Helper()
 	image := filepath.Join(dir, "router.elf")
 	if err := os.WriteFile(image, firmware.Router(), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	master, slave := openTerminal(t)
+	master, slave := OpenTerminal(t)
 	all := []string{"-P", "7200", "-X", "-r", "128", "-i", fmt.Sprint(instance), "--noctrl",
 		"--idle-pc", fmt.Sprintf("%#x", firmware.IdlePC())}
 	// Dynamips wants cards before what is bound to them.
@@ -100,7 +45,7 @@ func boot(t *testing.T, e emulator, name, dir string, instance int, cards []stri
 		all = append(all, "-p", c)
 	}
 	all = append(all, args...)
-	cmd := exec.Command(e.path, append(all, image)...)
+	cmd := exec.Command(e.Path, append(all, image)...)
 	cmd.Dir = dir
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
 	if err := cmd.Start(); err != nil {
@@ -114,10 +59,10 @@ func boot(t *testing.T, e emulator, name, dir string, instance int, cards []stri
 	}()
 	t.Cleanup(r.stop)
 	if _, err := r.Expect(regexp.MustCompile(`Press RETURN to get started!`), 30*time.Second); err != nil {
-		t.Fatalf("%s on %s: %v", name, e.name, err)
+		t.Fatalf("%s on %s: %v", name, e.Name, err)
 	}
 	if err := r.Login(30 * time.Second); err != nil {
-		t.Fatalf("%s on %s: %v", name, e.name, err)
+		t.Fatalf("%s on %s: %v", name, e.Name, err)
 	}
 	return r
 }
@@ -187,24 +132,9 @@ func (r *router) pings(args string) {
 	}
 }
 
-// udpPorts returns n UDP ports of the loopback address that are free now.
-func udpPorts(t *testing.T, n int) []int {
-	t.Helper()
-	ports := make([]int, n)
-	for i := range ports {
-		c, err := net.ListenPacket("udp4", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		ports[i] = c.LocalAddr().(*net.UDPAddr).Port
-	}
-	return ports
-}
-
 // wire returns the options that join a port of two routers over UDP.
 func wire(t *testing.T, port string) (a, b []string) {
-	p := udpPorts(t, 2)
+	p := UDPPorts(t, 2)
 	nio := func(local, remote int) []string {
 		return []string{"-s", fmt.Sprintf("%s:udp:%d:127.0.0.1:%d", port, local, remote)}
 	}
@@ -214,10 +144,10 @@ func wire(t *testing.T, port string) (a, b []string) {
 // TestFirmware runs two of the bundled router images joined by a serial wire
 // and two Ethernet wires, on Dynamips, on dynemu, and on one of each.
 func TestFirmware(t *testing.T) {
-	debian := debianDynamips(t)
-	ours := dynemu(t)
-	for _, pair := range [][2]emulator{{debian, debian}, {debian, ours}, {ours, ours}} {
-		t.Run(pair[0].name+"-"+pair[1].name, func(t *testing.T) {
+	debian := Debian(t)
+	ours := Dynemu(t)
+	for _, pair := range [][2]Emulator{{debian, debian}, {debian, ours}, {ours, ours}} {
+		t.Run(pair[0].Name+"-"+pair[1].Name, func(t *testing.T) {
 			t.Parallel()
 			testPair(t, pair[0], pair[1])
 		})
@@ -227,7 +157,7 @@ func TestFirmware(t *testing.T) {
 // baseCards are those whose protocols testPair tries.
 var baseCards = []string{"0:C7200-IO-FE", "1:PA-8T", "2:PA-FE-TX"}
 
-func testPair(t *testing.T, e1, e2 emulator) {
+func testPair(t *testing.T, e1, e2 Emulator) {
 	var args1, args2 []string
 	for _, port := range []string{"0:0", "1:0", "1:5", "2:0"} {
 		a, b := wire(t, port)
@@ -380,10 +310,10 @@ var gigabitIO = []portTest{
 
 // TestFirmwareCards joins every port of cardPorts of two routers.
 func TestFirmwareCards(t *testing.T) {
-	debian := debianDynamips(t)
-	ours := dynemu(t)
-	for _, pair := range [][2]emulator{{debian, debian}, {debian, ours}, {ours, ours}} {
-		t.Run(pair[0].name+"-"+pair[1].name, func(t *testing.T) {
+	debian := Debian(t)
+	ours := Dynemu(t)
+	for _, pair := range [][2]Emulator{{debian, debian}, {debian, ours}, {ours, ours}} {
+		t.Run(pair[0].Name+"-"+pair[1].Name, func(t *testing.T) {
 			t.Parallel()
 			testCards(t, pair[0], pair[1], cardPorts)
 			testCards(t, pair[0], pair[1], gigabitIO)
@@ -391,27 +321,21 @@ func TestFirmwareCards(t *testing.T) {
 	}
 }
 
-func testCards(t *testing.T, e1, e2 emulator, ports []portTest) {
+func testCards(t *testing.T, e1, e2 Emulator, ports []portTest) {
 	var args1, args2, cards []string
-	var tried []portTest
 	for _, p := range ports {
-		if (e1.name == "dynemu" || e2.name == "dynemu") && !slices.Contains(card.Names(), p.card) {
-			t.Logf("SKIP: dynemu has no %s yet", p.card)
-			continue
-		}
 		a, b := wire(t, fmt.Sprintf("%d:%d", p.slot, p.port))
 		args1, args2 = append(args1, a...), append(args2, b...)
 		if c := fmt.Sprintf("%d:%s", p.slot, p.card); !slices.Contains(cards, c) {
 			cards = append(cards, c)
 		}
-		tried = append(tried, p)
 	}
 	r1 := boot(t, e1, "R1", t.TempDir(), 1, cards, args1...)
 	defer r1.stop()
 	r2 := boot(t, e2, "R2", t.TempDir(), 2, cards, args2...)
 	defer r2.stop()
 	var conf1, conf2 []string
-	for i, p := range tried {
+	for i, p := range ports {
 		r1.shows("show version", fmt.Sprintf("^Slot %d: %s,", p.slot, p.card))
 		for end, conf := range []*[]string{&conf1, &conf2} {
 			*conf = append(*conf, "interface "+p.ifname, fmt.Sprintf("ip address 10.1.%d.%d 255.255.255.0", i, end+1), "no shutdown")
@@ -419,7 +343,7 @@ func testCards(t *testing.T, e1, e2 emulator, ports []portTest) {
 	}
 	r1.configure(conf1...)
 	r2.configure(conf2...)
-	for i, p := range tried {
+	for i, p := range ports {
 		r1.eventually("show interfaces "+p.ifname, "^"+p.ifname+" is up, line protocol is up", 15*time.Second)
 		r2.eventually("show interfaces "+p.ifname, "^"+p.ifname+" is up, line protocol is up", 15*time.Second)
 		r1.shows("show interfaces "+p.ifname, "Hardware is "+p.hardware+"[,\n]")
