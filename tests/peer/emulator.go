@@ -1,0 +1,88 @@
+package peer
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// Emulator is a program with the command line of Dynamips.
+type Emulator struct {
+	Name, Path string
+}
+
+// Debian returns Debian's dynamips. The test is skipped, with a line that says
+// so, where it is not installed.
+func Debian(t testing.TB) Emulator {
+	t.Helper()
+	path, err := exec.LookPath("/usr/bin/dynamips")
+	if err != nil {
+		t.Skip("SKIP: dynamips is not installed (Debian package dynamips, component non-free)")
+	}
+	return Emulator{"Dynamips", path}
+}
+
+// Dynemu returns this project's program, from the folder $DYNEMU_BIN, which
+// `make test` sets, or built for the test.
+func Dynemu(t testing.TB) Emulator {
+	t.Helper()
+	if bin := os.Getenv("DYNEMU_BIN"); bin != "" {
+		return Emulator{"dynemu", filepath.Join(bin, "dynamips")}
+	}
+	path := filepath.Join(t.TempDir(), "dynamips")
+	if out, err := exec.Command("go", "build", "-o", path, "dynemu/cmd/dynamips").CombinedOutput(); err != nil {
+		t.Fatalf("go build dynemu/cmd/dynamips: %v\n%s", err, out)
+	}
+	return Emulator{"dynemu", path}
+}
+
+// OpenTerminal returns a new pseudo-terminal that passes every byte through.
+// Dynamips reads and writes its console on one.
+func OpenTerminal(t testing.TB) (master, slave *os.File) {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Skipf("SKIP: no pseudo-terminals: %v", err)
+	}
+	fd := int(master.Fd())
+	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	n, err := unix.IoctlGetUint32(fd, unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slave, err = os.OpenFile(fmt.Sprint("/dev/pts/", n), os.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tio, err := unix.IoctlGetTermios(int(slave.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tio.Iflag, tio.Oflag, tio.Lflag = 0, 0, 0
+	if err := unix.IoctlSetTermios(int(slave.Fd()), unix.TCSETS, tio); err != nil {
+		t.Fatal(err)
+	}
+	return master, slave
+}
+
+// UDPPorts returns n UDP ports of the loopback address that are free now.
+func UDPPorts(t testing.TB, n int) []int {
+	t.Helper()
+	ports := make([]int, n)
+	for i := range ports {
+		c, err := net.ListenPacket("udp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		ports[i] = c.LocalAddr().(*net.UDPAddr).Port
+	}
+	return ports
+}
