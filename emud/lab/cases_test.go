@@ -200,7 +200,7 @@ var cases = []struct {
 		ram = lots
 		npe = npe-500`, want: `
 		3:7: ram = "lots": expected a whole number from 1 to 1048576
-		4:7: npe = "npe-500": expected npe-400 npe-300 npe-225 npe-200 npe-175 npe-150 npe-100 npe-g1 npe-g2 (did you mean npe-400?)`},
+		4:7: npe = "npe-500": expected npe-400 npe-300 npe-225 npe-200 npe-175 npe-150 npe-100 (did you mean npe-400?)`},
 	{name: "TC21 duplicate section", text: `|
 		[localhost]
 		[[7200]]
@@ -253,6 +253,7 @@ var cases = []struct {
 		idlemax = 2000
 		idlesleep = 20
 		bogus = 1`, want: `
+		13:7: ram = "512": npe-300 takes 1 to 256 MiB (R1)
 		18:1: unknown option "bogus"`},
 	{name: "TC28 ghosts", text: `|
 		ghostios = true

@@ -148,16 +148,14 @@ func (b *builder) adapters(d *device) {
 		return
 	}
 	r.Slots = make([]string, m.slots)
-	if v, ok := d.values["slot7"]; ok {
-		if v0 := d.values["slot0"]; v0.text == jacket {
-			r.Slots = append(r.Slots, v.text)
-		} else {
-			b.errorf(v.opt.at.line, v.opt.at.column, "slot 7 needs %s in slot 0", jacket)
-		}
-	}
 	for slot := range r.Slots {
 		if v, ok := d.values["slot"+strconv.Itoa(slot)]; ok {
 			r.Slots[slot] = v.text
+			if accepted := d.accepts(slot); !slices.Contains(accepted, v.text) {
+				at := v.opt.valueAt
+				b.errorf(at.line, at.column, "%s is not supported in slot %d of a %s (%s); it takes %s",
+					v.opt.value, slot, d.kind(slot), r.Name, strings.Join(accepted, " "))
+			}
 		}
 	}
 	if m.built != "" {
@@ -195,14 +193,18 @@ func (b *builder) automatic(d *device, slot int) string {
 	}
 	a := table[first.iface.letter]
 	if m.name == "7200" && first.iface.letter == "f" {
+		two := "PA-2FE-TX"
+		if slot == 0 {
+			two = "C7200-IO-2FE"
+		}
 		for _, ref := range d.wanted[slot] {
-			if ref.iface.letter == "f" && ref.iface.port == 1 {
-				if slot == 0 {
-					return "C7200-IO-2FE"
-				}
-				return "PA-2FE-TX"
+			if ref.iface.letter == "f" && ref.iface.port == 1 && slices.Contains(d.accepts(slot), two) {
+				return two
 			}
 		}
+	}
+	if !slices.Contains(d.accepts(slot), a) {
+		return ""
 	}
 	return a
 }
@@ -263,13 +265,13 @@ func (b *builder) locate(ref *reference) {
 	}
 	complain := func(format string, args ...any) { b.errorf(ref.at.line, ref.at.column, format, args...) }
 	switch {
-	case i.slot >= len(r.Slots) || i.slot == 7 && len(r.Slots) < 8:
+	case i.slot >= len(r.Slots):
 		complain("invalid slot %d in %s: %s is a %s with slots 0 to %d", i.slot, i, r.Name, r.Model, len(r.Slots)-1)
 	case r.Slots[i.slot] == "":
-		complain("unsupported interface %s: slot %d of a %s (%s) takes %s", i, i.slot, r.Model, r.Name,
-			strings.Join(d.model.accepts(i.slot, false), " "))
+		complain("unsupported interface %s: slot %d of a %s (%s) takes %s", i, i.slot, d.kind(i.slot), r.Name,
+			strings.Join(d.accepts(i.slot), " "))
 	default:
-		complain("%s has no interface %s: slot %d holds %s%s", r.Name, i, i.slot, r.Slots[i.slot], r.portRange(i.slot))
+		complain("%s has no interface %s: slot %d holds %s%s%s", r.Name, i, i.slot, r.Slots[i.slot], r.portRange(i.slot), d.restriction(i.slot))
 	}
 }
 

@@ -68,11 +68,9 @@ var modelTable = map[string]*model{
 	"3745": {name: "3745", slots: 5, ram: 128, nvram: 151, disk0: 16, built: "GT96100-FE", slot0: []string{"GT96100-FE"}, others: adapters3700, auto: autoModules37, wicSlots: 3},
 }
 
-// jacket is the adapter that gives a 7200 its slot 7, and jacketAdapters what
-// that slot takes.
+// jacket is the adapter that gives a 7200 with npe-g2 its slot 7. No engine that
+// is emulated has a bus for it (c7200 reference, 15.2).
 const jacket = "C7200-JC-PA"
-
-var jacketAdapters = []string{"PA-2FE-TX", "PA-POS-OC3"}
 
 // adapter describes the ports of an adapter.
 type adapter struct {
@@ -116,12 +114,6 @@ func (r *Router) unsupported() string {
 		return r.Model + " is not supported yet"
 	}
 	var why []string
-	if r.NPE != "npe-400" {
-		why = append(why, r.NPE+" is not supported yet")
-	}
-	if r.Midplane != "vxr" {
-		why = append(why, "midplane "+r.Midplane+" is not supported yet")
-	}
 	for slot, a := range r.Slots {
 		if a != "" && !slices.Contains(emulated, a) {
 			why = append(why, fmt.Sprintf("%s in slot %d is not supported yet", a, slot))
@@ -131,17 +123,86 @@ func (r *Router) unsupported() string {
 }
 
 // accepts returns the adapters that a slot of the model takes; nil when there
-// is no such slot. withJacket tells that slot 0 of a 7200 holds the jacket card.
-func (m *model) accepts(slot int, withJacket bool) []string {
+// is no such slot.
+func (m *model) accepts(slot int) []string {
 	switch {
-	case m.name == "7200" && slot == 7 && withJacket:
-		return jacketAdapters
 	case slot < 0 || slot >= m.slots:
 		return nil
 	case slot == 0:
 		return m.slot0
 	}
 	return m.others
+}
+
+// accepts returns the adapters that a slot of the router takes.
+func (d *device) accepts(slot int) []string {
+	if n := npeTable[d.router.NPE]; slot == 0 && n.slot0 != nil {
+		return n.slot0
+	}
+	return d.model.accepts(slot)
+}
+
+// kind names the router as messages about a slot do.
+func (d *device) kind(slot int) string {
+	if n := npeTable[d.router.NPE]; slot == 0 && n.slot0 != nil {
+		return d.model.name + " with " + d.router.NPE
+	}
+	return d.model.name
+}
+
+// restriction says what the router's engine keeps from a slot, for messages.
+func (d *device) restriction(slot int) string {
+	if n := npeTable[d.router.NPE]; slot == 0 && n.slot0 != nil {
+		return fmt.Sprintf("; with %s it takes %s", d.router.NPE, strings.Join(n.slot0, " "))
+	}
+	return ""
+}
+
+// npe is a network processing engine of the 7200.
+type npe struct {
+	maxRAM int // MiB
+	// slot0 is what slot 0 takes where that is less than the model says. The
+	// chips of C7200-IO-2FE and C7200-IO-GE-E have the PCI device numbers of what
+	// these engines have on that bus themselves (c7200 reference, 15.2).
+	slot0 []string
+}
+
+// npes lists the engines that are emulated, in the order that messages show, and
+// npeTable what tells them apart (c7200 reference, 1.1).
+var (
+	npes       = []string{"npe-400", "npe-300", "npe-225", "npe-200", "npe-175", "npe-150", "npe-100"}
+	oldIOCards = []string{"C7200-IO-FE", jacket}
+	npeTable   = map[string]npe{
+		"npe-400": {maxRAM: 512},
+		"npe-300": {maxRAM: 256},
+		"npe-225": {maxRAM: 256},
+		"npe-200": {maxRAM: 256, slot0: oldIOCards},
+		"npe-175": {maxRAM: 256},
+		"npe-150": {maxRAM: 256, slot0: oldIOCards},
+		"npe-100": {maxRAM: 256, slot0: oldIOCards},
+	}
+)
+
+// checkNPE refuses also the engines that the dialect has and this program does
+// not.
+func checkNPE(text string) (int, error) {
+	if text == "npe-g1" || text == "npe-g2" {
+		return 0, fmt.Errorf("%s; npe-g1 and npe-g2 are not emulated", strings.Join(npes, " "))
+	}
+	return choice(npes...)(text)
+}
+
+// Swappable reports whether a card can be moved in a slot while the router runs:
+// the 7200 does so for its port adapters (c7200 reference, 15.3).
+func (r *Router) Swappable(slot int) bool { return r.Model == "7200" && slot >= 1 && slot <= 6 }
+
+// WithCard returns the router with another adapter, "" for none, in a slot.
+func (r *Router) WithCard(slot int, name string) *Router {
+	c := *r
+	c.Slots = slices.Clone(r.Slots)
+	c.Slots[slot] = name
+	c.Ports = c.listPorts()
+	return &c
 }
 
 // iface is an interface as written: letter, slot and port.

@@ -93,8 +93,9 @@ func anyText(string) (int, error) { return 0, nil }
 // asking for terabytes.
 const (
 	maxRAM   = 1 << 20 // MiB
+	minNVRAM = 4       // KiB: room for the file system of the configurations
 	maxNVRAM = 4096    // KiB
-	maxDisk  = 1 << 16 // MiB
+	maxDisk  = 4096    // MiB, the largest FAT16 file system
 	maxInt   = 1<<31 - 1
 )
 
@@ -126,7 +127,7 @@ var specs = map[string]spec{
 	"aux":         {inServer | inDevice, nil, number(1, 65535)},
 	"image":       {inDevice, nil, anyText},
 	"ram":         {inDevice, nil, number(1, maxRAM)},
-	"nvram":       {inDevice, nil, number(1, maxNVRAM)},
+	"nvram":       {inDevice, nil, number(minNVRAM, maxNVRAM)},
 	"disk0":       {inDevice, nil, number(0, maxDisk)},
 	"disk1":       {inDevice, nil, number(0, maxDisk)},
 	"cnfg":        {inDevice, nil, anyText},
@@ -158,9 +159,8 @@ var specs = map[string]spec{
 	"mmap":      {inDevice, nil, boolean},
 	"rom":       {inDevice, nil, number(-maxInt, maxInt)},
 	"mac":       {inDevice, nil, checkMAC},
-	"npe": {inDevice, []string{"7200"},
-		choice("npe-400", "npe-300", "npe-225", "npe-200", "npe-175", "npe-150", "npe-100", "npe-g1", "npe-g2")},
-	"midplane": {inDevice, []string{"7200"}, choice("std", "vxr")},
+	"npe":       {inDevice, []string{"7200"}, checkNPE},
+	"midplane":  {inDevice, []string{"7200"}, choice("std", "vxr")},
 	"iomem": {inDevice, []string{"3620", "3640", "3660"}, func(text string) (int, error) {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 0 || n > 100 || n%5 != 0 {
@@ -285,13 +285,17 @@ func (p *parser) check(o *option, where scope, m *model, into settings, report f
 	into[key] = v
 }
 
-// checkSlot checks an adapter against model and slot. Whether slot 7 of a 7200
-// exists depends on slot 0 and is checked when all is known.
+// checkSlot checks an adapter against model and slot. What depends on other
+// options is checked when all is known (builder.adapters).
 func (p *parser) checkSlot(o *option, slot int, name string, m *model) bool {
 	if m == nil {
 		return false
 	}
-	accepted := m.accepts(slot, true)
+	accepted := m.accepts(slot)
+	if accepted == nil && m.name == "7200" && slot == 7 {
+		p.errorf(o.at.line, o.at.column, "invalid slot 7: it needs npe-g2, which is not emulated; a 7200 has slots 0 to %d", m.slots-1)
+		return false
+	}
 	if accepted == nil {
 		p.errorf(o.at.line, o.at.column, "invalid slot %d: a %s has slots 0 to %d", slot, m.name, m.slots-1)
 		return false

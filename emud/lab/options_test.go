@@ -73,10 +73,9 @@ symbol = router
 		RAM: 64, NVRAM: 256, Disk0: 32, Disk1: 8, ConfReg: 0x2142, Console: 2000, AUX: 2500,
 		MAC: "00:11:22:33:44:aa", IdlePC: "0x60719b98", Quirks: []string{"unaligned", "nofpu"}, AutoStart: true,
 		Config: "/c/r1.cfg", Configuration: "!\nhostname R1\n", IdleMax: 900, IdleSleep: 20, ExecArea: 32,
-		Slots:       []string{"", "PA-8T", "", "", "", "", ""},
-		Window:      map[string]string{"x": "-12.5", "symbol": "router"},
-		Unsupported: "npe-300 is not supported yet; midplane std is not supported yet",
-		Ports:       r.Ports, auxSet: true, consoleBase: 2000,
+		Slots:  []string{"", "PA-8T", "", "", "", "", ""},
+		Window: map[string]string{"x": "-12.5", "symbol": "router"},
+		Ports:  r.Ports, auxSet: true, consoleBase: 2000,
 	}
 	if !reflect.DeepEqual(r, want) {
 		t.Errorf("got  %+v\nwant %+v", *r, *want)
@@ -107,7 +106,7 @@ func TestOptionMessages(t *testing.T) {
 			5:1: option "udp" belongs in a server section
 			6:1: option "debug" belongs at the top of the file
 			7:1: option "wic0/0" does not apply to model 7200: it has no WIC slots
-			8:1: slot 7 needs C7200-JC-PA in slot 0
+			8:1: invalid slot 7: it needs npe-g2, which is not emulated; a 7200 has slots 0 to 6
 			9:9: unknown adapter "PA-FEE-TX" (did you mean PA-FE-TX?); slot 1 of a 7200 takes PA-FE-TX PA-2FE-TX PA-GE PA-4E PA-8E PA-4T+ PA-8T PA-A1 PA-POS-OC3
 			10:9: unknown adapter "C7200-IO-FEE" (did you mean C7200-IO-FE?); slot 0 of a 7200 takes C7200-IO-FE C7200-IO-2FE C7200-IO-GE-E C7200-JC-PA`},
 		{"values", "[localhost]\n[[ROUTER R1]]\nconfreg = 0x12345\nidlepc = 60719b98\nmac = 01:11:22:33:44:55\nmidplane = VXR\nquirks = nofpu unalined\nconfiguration = *\nnvram = 0x80\nconsole = 0", `
@@ -117,7 +116,7 @@ func TestOptionMessages(t *testing.T) {
 			6:12: midplane = "VXR": expected std vxr (did you mean vxr?)
 			7:10: quirks = "nofpu unalined": expected a list of unaligned dirty refill180 overflow nop timer250 nofpu (did you mean unaligned?)
 			8:17: configuration = "*": expected a configuration in base64
-			9:9: nvram = "0x80": expected a whole number from 1 to 4096
+			9:9: nvram = "0x80": expected a whole number from 4 to 4096
 			10:11: console = "0": expected a whole number from 1 to 65535`},
 		{"WICs", "[localhost]\n[[ROUTER R1]]\nmodel = 3725\nwic0/3 = WIC-1T\nwic1/0 = WIC-1T\nwic0/0 = WIC-3T\nnpe = npe-400\ns0/9 = LAN 1", `
 			4:1: invalid WIC slot wic0/3: a 3725 has wic0/0 to wic0/2
@@ -156,6 +155,8 @@ func TestOptionMessages(t *testing.T) {
 			R2 7200 console 2001
 			R3 7200 console 2002`},
 		{"jacket card", "[localhost]\n[[ROUTER R1]]\nslot0 = C7200-JC-PA\nslot7 = PA-POS-OC3\np7/0 = R1 p1/0\nf0/0 = LAN 1", `
+			4:1: invalid slot 7: it needs npe-g2, which is not emulated; a 7200 has slots 0 to 6
+			5:1: invalid slot 7 in p7/0: R1 is a 7200 with slots 0 to 6
 			6:1: R1 has no interface f0/0: slot 0 holds C7200-JC-PA without ports`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -257,7 +258,7 @@ func TestUnsupported(t *testing.T) {
 		{"slot2 = PA-A1", "PA-A1 in slot 2 is not supported yet"},
 		{"f0/1 = LAN 1\nf1/0 = LAN 1\nf1/1 = LAN 1\ng2/0 = LAN 1", ""},
 		{"slot2 = PA-POS-OC3", ""},
-		{"npe = npe-g1", "npe-g1 is not supported yet"},
+		{"npe = npe-100\nmidplane = std\nram = 256", ""},
 		{"model = 3640", "3640 is not supported yet"},
 		{"model = 2691\nslot1 = NM-CIDS", "2691 is not supported yet"},
 	} {

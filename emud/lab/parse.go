@@ -352,6 +352,10 @@ func (b *builder) apply(d *device, own, server settings) {
 	}
 	r.Image = text("image", "builtin")
 	r.RAM, r.NVRAM = num("ram", m.ram), num("nvram", m.nvram)
+	if n, ok := npeTable[r.NPE]; ok && r.RAM > n.maxRAM {
+		at := d.values["ram"].opt.valueAt
+		b.errorf(at.line, at.column, "ram = %q: %s takes 1 to %d MiB (%s)", d.values["ram"].text, r.NPE, n.maxRAM, r.Name)
+	}
 	r.Disk0, r.Disk1 = num("disk0", m.disk0), num("disk1", 0)
 	r.ConfReg = uint16(num("confreg", 0x2102))
 	r.MAC = strings.ToLower(text("mac", ""))

@@ -23,10 +23,11 @@ type (
 	RemoveRouter struct{ Router *Router }
 	// ChangeRouter gives a router another description. NeedsRestart names the
 	// options that take effect at its next start, Live those that take effect
-	// at once.
+	// at once, and Moves the cards that go into and out of it at once.
 	ChangeRouter struct {
 		Old, New           *Router
 		NeedsRestart, Live []string
+		Moves              []Move
 	}
 	// AddLAN makes a LAN with nothing plugged into it.
 	AddLAN struct{ LAN *LAN }
@@ -47,8 +48,41 @@ func (s AddRouter) String() string {
 
 func (s RemoveRouter) String() string { return s.Router.Name + ": router removed" }
 
+// Move is a change of the adapter in one slot of a router; "" is an empty slot.
+type Move struct {
+	Slot     int
+	Old, New string
+}
+
+func (m Move) String() string {
+	switch {
+	case m.Old == "":
+		return fmt.Sprintf("%s put into slot %d", m.New, m.Slot)
+	case m.New == "":
+		return fmt.Sprintf("%s taken out of slot %d", m.Old, m.Slot)
+	}
+	return fmt.Sprintf("%s in slot %d replaced by %s", m.Old, m.Slot, m.New)
+}
+
+// Moves are the changes of adapters between two descriptions of a router that
+// it takes while it runs.
+func Moves(old, now *Router) (moves []Move) {
+	if old.Model != now.Model || now.Unsupported != "" {
+		return nil
+	}
+	for slot := range min(len(old.Slots), len(now.Slots)) {
+		if a, b := old.Slots[slot], now.Slots[slot]; a != b && now.Swappable(slot) {
+			moves = append(moves, Move{slot, a, b})
+		}
+	}
+	return moves
+}
+
 func (s ChangeRouter) String() string {
 	var parts []string
+	for _, m := range s.Moves {
+		parts = append(parts, m.String())
+	}
 	if len(s.Live) > 0 {
 		parts = append(parts, strings.Join(s.Live, ", ")+" changed")
 	}
@@ -96,7 +130,7 @@ var compared = []setting{
 		}
 		return r.MAC
 	}},
-	{"slots", false, func(r *Router) any { return join(r.Slots) }},
+	{"slots", false, func(r *Router) any { return join(r.fixedSlots()) }},
 	{"wics", false, func(r *Router) any { return join(r.WICs) }},
 	{"quirks", false, func(r *Router) any { return join(r.Quirks) }},
 	{"jit", false, func(r *Router) any { return [2]bool{r.NoJIT, r.CheckJIT} }},
@@ -112,13 +146,24 @@ var compared = []setting{
 	{"autostart", true, func(r *Router) any { return r.AutoStart }},
 }
 
+// fixedSlots are the slots with those left out whose adapters can be moved.
+func (r *Router) fixedSlots() []string {
+	s := slices.Clone(r.Slots)
+	for slot := range s {
+		if r.Swappable(slot) && r.Unsupported == "" {
+			s[slot] = ""
+		}
+	}
+	return s
+}
+
 func join(words []string) string { return strings.Join(words, "\x00") }
 
 // change compares two descriptions of a router; ok is false when they are the
 // same to users and guests. The line in the file, and what a graphical program
 // keeps, do not count.
 func change(old, now *Router) (c ChangeRouter, ok bool) {
-	c = ChangeRouter{Old: old, New: now}
+	c = ChangeRouter{Old: old, New: now, Moves: Moves(old, now)}
 	for _, s := range compared {
 		a, b := s.get(old), s.get(now)
 		if reflect.DeepEqual(a, b) {
@@ -130,7 +175,7 @@ func change(old, now *Router) (c ChangeRouter, ok bool) {
 			c.NeedsRestart = append(c.NeedsRestart, s.name)
 		}
 	}
-	return c, c.Live != nil || c.NeedsRestart != nil
+	return c, c.Live != nil || c.NeedsRestart != nil || c.Moves != nil
 }
 
 // linkKey identifies a link by its ends, the lesser first.

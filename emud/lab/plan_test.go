@@ -56,7 +56,18 @@ func TestDiff(t *testing.T) {
 			LAN 2 added
 			R1: link f0/0 - LAN 2 added`},
 		{"options", before, strings.Replace(before, "[[ROUTER R2]]\n", "[[ROUTER R2]]\nram = 512\nidlepc = 0x60000000\nslot2 = PA-8T\nx = 3\n", 1), `
-			R2: idlepc changed; ram, slots changed, in effect at the next start`},
+			R2: PA-8T put into slot 2; idlepc changed; ram changed, in effect at the next start`},
+		{"cards moved, replaced and taken out", "[localhost]\n[[ROUTER R1]]\nslot1 = PA-8T\nslot2 = PA-FE-TX\nslot4 = PA-GE",
+			"[localhost]\n[[ROUTER R1]]\nslot1 = PA-4T+\nslot3 = PA-FE-TX\nslot4 = PA-GE", `
+			R1: PA-8T in slot 1 replaced by PA-4T+; PA-FE-TX taken out of slot 2; PA-FE-TX put into slot 3`},
+		{"a card that a link brings", before, strings.Replace(before, "s1/0 = R2 s1/0", "s1/0 = R2 s1/0\nf2/0 = LAN 1", 1), `
+			R1: PA-FE-TX put into slot 2
+			R1: link f2/0 - LAN 1 added`},
+		{"the I/O card", before, strings.Replace(before, "[[ROUTER R2]]\n", "[[ROUTER R2]]\nf0/1 = LAN 1\nslot1 = PA-4T+\n", 1), `
+			R2: PA-8T in slot 1 replaced by PA-4T+; slots changed, in effect at the next start
+			R2: link f0/1 - LAN 1 added`},
+		{"another model", before, strings.Replace(before, "[[ROUTER R3]]\n", "[[ROUTER R3]]\nmodel = 3640\nslot1 = NM-4T\n", 1), `
+			R3: model, npe, midplane, ram, disk0, slots changed, in effect at the next start`},
 		{"a console port", before, strings.Replace(before, "[[ROUTER R2]]\n", "[[ROUTER R2]]\nconsole = 2222\n", 1), `
 			R2: console changed`},
 		{"a router put first keeps the others' numbers", before, strings.Replace(before, "[[ROUTER R1]]", "[[ROUTER R0]]\n[[ROUTER R1]]", 1), `

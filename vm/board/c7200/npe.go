@@ -184,6 +184,16 @@ func NPEs() []string {
 	return s
 }
 
+// MaxRAM returns the most RAM that an NPE takes, in MiB; 0 for one that is not
+// supported.
+func MaxRAM(name string) int {
+	n, err := findNPE(name)
+	if err != nil {
+		return 0
+	}
+	return n.maxRAM
+}
+
 func findNPE(name string) (*npe, error) {
 	if name == "" {
 		name = DefaultNPE
