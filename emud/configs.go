@@ -108,6 +108,13 @@ func (dev *Device) setConfig(private bool, text []byte) error {
 	if err != nil {
 		return err
 	}
+	if n := dev.running(); n != nil {
+		// The node does it in one step for its guest, which writes NVRAM too.
+		if err := n.SetConfig(private, text); err != nil {
+			return refuse(syscall.EINVAL, "configuration of %s: %v", dev.name, err)
+		}
+		return nil
+	}
 	content, err := dev.content()
 	if err != nil {
 		return err

@@ -243,9 +243,10 @@ func (dev *Device) setError(err error) {
 func (dev *Device) attach(n Node, with *lab.Router) {
 	dev.mu.Lock()
 	dev.node, dev.ending, dev.since = n, false, time.Now()
-	if dev.started = with; with == nil {
-		dev.started = dev.router
+	if with == nil {
+		with = dev.router
 	}
+	dev.started = withCards(with, n.Spec())
 	dev.rest = node.Stopped
 	dev.signal()
 	dev.mu.Unlock()
@@ -415,7 +416,7 @@ func (dev *Device) start(pipes map[string]*os.File) (err error) {
 			MAC: mac, Slots: r.Slots, IdlePC: idle, Quirks: r.Quirks, NoJIT: r.NoJIT, CheckJIT: r.CheckJIT, PerfMap: r.PerfMap,
 		},
 		ConsolePort: r.Console, AUXPort: r.AUX, TTY: tty, Image: path,
-		Ports: portSpecs(r, files.Ports),
+		Ports: portSpecs(r.Ports, files.Ports),
 	}
 	n, err := dev.lab.d.opt.Nodes.Start(spec, files)
 	if err != nil {
@@ -533,7 +534,11 @@ func (dev *Device) waiting() string {
 	}
 	for _, step := range lab.Diff(&lab.Lab{Routers: []*lab.Router{dev.started}}, &lab.Lab{Routers: []*lab.Router{dev.router}}) {
 		if c, ok := step.(lab.ChangeRouter); ok {
-			return strings.Join(slices.Concat(c.NeedsRestart, c.Live), " ")
+			names := slices.Concat(c.NeedsRestart, c.Live)
+			for _, m := range c.Moves {
+				names = append(names, fmt.Sprintf("slot%d", m.Slot))
+			}
+			return strings.Join(names, " ")
 		}
 	}
 	return ""

@@ -89,6 +89,15 @@ type Node interface {
 	ConsoleLog() ([]byte, error)
 	NVRAM() ([]byte, error)
 	SetNVRAM(content []byte) error
+	// SetConfig replaces the startup configuration, or the private one, in the
+	// NVRAM, in one step for the guest.
+	SetConfig(private bool, text []byte) error
+	SetConfReg(v uint16) error
+	// Insert puts a card into an empty slot of the running router, with the wires
+	// of its ports by port name, of which the caller closes its copies. Remove
+	// takes one out.
+	Insert(slot int, card string, ports []node.PortSpec, wires map[string]*os.File) error
+	Remove(slot int) error
 	// Done is closed when the process has ended. State is then stopped or
 	// crashed, and Reason tells how it ended.
 	Done() <-chan struct{}

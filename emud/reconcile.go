@@ -154,10 +154,13 @@ func (l *Lab) reconcile(rep *report) {
 			delete(l.rec.LANs, id)
 		}
 	}
+	l.takeCards(rep)
+	l.save()
 	l.dropNamespaces(rep, topo)
 	l.dropTAPs(rep)
 
 	l.makeNetwork(rep, topo, lans)
+	l.putCards(rep)
 	l.save()
 	l.startAll(rep, topo)
 	l.save()
@@ -505,10 +508,10 @@ func (dev *Device) globalNames() []string {
 	return dev.lab.d.globalNames(dev.lab.name, dev.name)
 }
 
-// portSpecs describes the ports of a router to its node.
-func portSpecs(r *lab.Router, files map[string]*os.File) []node.PortSpec {
-	specs := make([]node.PortSpec, 0, len(r.Ports))
-	for _, p := range r.Ports {
+// portSpecs describes ports to a node.
+func portSpecs(ports []lab.Port, files map[string]*os.File) []node.PortSpec {
+	specs := make([]node.PortSpec, 0, len(ports))
+	for _, p := range ports {
 		s := node.PortSpec{Name: p.Name, Slot: p.Slot, Port: p.Index, Wire: "none"}
 		if files[p.Name] != nil {
 			s.Wire = "pipe"

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"dynemu/emud"
 	"dynemu/emud/node"
 	"dynemu/emud/node/store"
+	"dynemu/vm/chip/nvram"
 )
 
 // Network is an emud.Network that remembers what was made.
@@ -231,8 +233,9 @@ type Nodes struct {
 	next    atomic.Int64
 	// Starts counts nodes that were started.
 	Starts atomic.Int64
-	// Fail has Start fail for the device of this name.
-	Fail string
+	// Fail has Start fail for the device of this name, and FailCard moves of the
+	// card of this name.
+	Fail, FailCard string
 }
 
 // NewNodes returns a host with no node.
@@ -395,8 +398,12 @@ func (n *Node) Exchange(port string, other *Node, otherPort, frame string) (stri
 	return string(buf[:max(k, 0)]), err
 }
 
-// Spec is what the process was started with.
-func (n *Node) Spec() node.Spec { return n.spec }
+// Spec is what the process was started with, with the cards that it has now.
+func (n *Node) Spec() node.Spec {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.spec
+}
 
 // ID names the process.
 func (n *Node) ID() string { return n.id }
@@ -442,6 +449,9 @@ func (n *Node) Stop() error {
 func (n *Node) Plug(port, kind string, f *os.File) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if !slices.ContainsFunc(n.spec.Ports, func(p node.PortSpec) bool { return p.Name == port }) {
+		return fmt.Errorf("there is no port %q", port)
+	}
 	if old := n.plugged[port]; old != nil {
 		old.Close()
 	}
@@ -517,6 +527,72 @@ func (n *Node) SetNVRAM(content []byte) error {
 	defer n.mu.Unlock()
 	n.nvram = append([]byte(nil), content...)
 	return store.Write(n.store, content)
+}
+
+// SetConfig replaces a configuration in NVRAM and stores it.
+func (n *Node) SetConfig(private bool, text []byte) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var startup, priv []byte
+	if private {
+		priv = text
+	} else {
+		startup = text
+	}
+	if err := nvram.WriteConfigs(n.nvram, nvram.C7200, startup, priv); err != nil {
+		return err
+	}
+	return store.Write(n.store, n.nvram)
+}
+
+// SetConfReg keeps the value.
+func (n *Node) SetConfReg(v uint16) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.spec.Config.ConfReg = v
+	return nil
+}
+
+// Insert puts a card into an empty slot.
+func (n *Node) Insert(slot int, card string, ports []node.PortSpec, wires map[string]*os.File) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case n.nodes.FailCard == card:
+		return errors.New("told to fail")
+	case n.spec.Config.Slots[slot] != "":
+		return fmt.Errorf("slot %d holds %s", slot, n.spec.Config.Slots[slot])
+	}
+	for _, p := range ports {
+		if (wires[p.Name] != nil) != (p.Wire != "none") {
+			return fmt.Errorf("port %s: wire %q, descriptor %v", p.Name, p.Wire, wires[p.Name])
+		}
+		if f := wires[p.Name]; f != nil {
+			n.plugged[p.Name] = dup(f)
+		}
+	}
+	n.spec = n.spec.WithCard(slot, card, ports)
+	return nil
+}
+
+// Remove takes a card out of its slot.
+func (n *Node) Remove(slot int) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch card := n.spec.Config.Slots[slot]; card {
+	case "":
+		return fmt.Errorf("slot %d is empty", slot)
+	case n.nodes.FailCard:
+		return errors.New("told to fail")
+	}
+	for _, p := range n.spec.Ports {
+		if f := n.plugged[p.Name]; p.Slot == slot && f != nil {
+			f.Close()
+			delete(n.plugged, p.Name)
+		}
+	}
+	n.spec = n.spec.WithCard(slot, "", nil)
+	return nil
 }
 
 // Done is closed when the process has ended or the connection was released.
