@@ -43,8 +43,15 @@ func newMeter() meter {
 	return m
 }
 
+// since is what a measurement that began at t stands for: nothing when it took so
+// long that the host must have done something else meanwhile.
 func (m *meter) since(t time.Time, weight int) time.Duration {
-	return max(time.Since(t)-m.cost, 0) * time.Duration(weight)
+	const most = time.Millisecond
+	d := max(time.Since(t)-m.cost, 0)
+	if d > most {
+		return 0
+	}
+	return d * time.Duration(weight)
 }
 
 // begin and end stand around a run.

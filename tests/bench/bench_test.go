@@ -4,7 +4,6 @@
 package bench
 
 import (
-	"bufio"
 	"bytes"
 	"flag"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,11 +22,7 @@ import (
 	"dynemu/tests/testlab"
 )
 
-var (
-	figures = flag.Bool("figures", false, "measure")
-	guest   = flag.String("guest", "../../../shared/bench/guest", "folder of the CPU benchmark's guests")
-	rounds  = flag.Int("rounds", 3, "times that each CPU benchmark runs; the best counts")
-)
+var figures = flag.Bool("figures", false, "measure")
 
 func TestFigures(t *testing.T) {
 	if !*figures {
@@ -87,90 +81,6 @@ func session(t *testing.T, args ...string) (*os.File, *exec.Cmd) {
 	}
 	t.Cleanup(end)
 	return master, cmd
-}
-
-// cpu runs the fixed guest benchmark.
-func cpu(t *testing.T) {
-	insns := map[string]float64{}   // instructions of each test
-	checksum := map[string]string{} // a fast wrong answer does not count
-	f, err := os.Open(filepath.Join(*guest, "insns.txt"))
-	if err != nil {
-		t.Skipf("SKIP: the CPU benchmark is not at %s: -guest names its folder", *guest)
-	}
-	defer f.Close()
-	for s := bufio.NewScanner(f); s.Scan(); {
-		var name, turns, sum string
-		var n float64
-		if k, _ := fmt.Sscan(s.Text(), &name, &n, &turns, &sum); k == 4 && name != "#" {
-			insns[name], checksum[name] = n, sum
-		}
-	}
-	all := peers(t)
-	if path, err := exec.LookPath("qemu-system-mips64"); err == nil {
-		all = append(all, peer{"qemu", []string{path, "-M", "malta", "-cpu", "5Kc", "-m", "128", "-nographic", "-no-reboot", "-net", "none", "-nic", "none", "-vga", "none", "-kernel"}, "bench-malta.elf"})
-	}
-	best := make([]map[string]float64, len(all)) // seconds
-	sums := make([]map[string]string, len(all))
-	var order []string
-	for i := range all {
-		best[i], sums[i] = map[string]float64{}, map[string]string{}
-	}
-	for range *rounds {
-		for i, p := range all {
-			elf, err := filepath.Abs(filepath.Join(*guest, p.elf))
-			if err != nil {
-				t.Fatal(err)
-			}
-			tty, _ := session(t, append(slices.Clone(p.args), elf)...)
-			begin := map[string]time.Time{}
-			for s := bufio.NewScanner(tty); s.Scan(); {
-				f := strings.Fields(s.Text())
-				now := time.Now()
-				switch {
-				case len(f) == 2 && f[0] == "B":
-					begin[f[1]] = now
-				case len(f) >= 4 && f[0] == "E":
-					d := now.Sub(begin[f[1]]).Seconds()
-					if old, ok := best[i][f[1]]; !ok || d < old {
-						best[i][f[1]] = d
-					}
-					sums[i][f[1]] = f[2]
-					if !slices.Contains(order, f[1]) {
-						order = append(order, f[1])
-					}
-				case len(f) > 0 && (f[0] == "DONE" || f[0] == "FATAL"):
-					if f[0] == "FATAL" {
-						t.Errorf("%s: %s", p.name, s.Text())
-					}
-					goto next
-				}
-			}
-		next:
-			tty.Close()
-		}
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "million guest instructions a second, best of %d\n%-10s", *rounds, "test")
-	for _, p := range all {
-		fmt.Fprintf(&b, " %20s", p.name)
-	}
-	for _, name := range order {
-		fmt.Fprintf(&b, "\n%-10s", name)
-		for i := range all {
-			d, ok := best[i][name]
-			switch {
-			case !ok:
-				fmt.Fprintf(&b, " %20s", "-")
-			case sums[i][name] != checksum[name]:
-				fmt.Fprintf(&b, " %20s", "CHECKSUM DIFFERS")
-			case insns[name] == 0:
-				fmt.Fprintf(&b, " %18.2f s", d)
-			default:
-				fmt.Fprintf(&b, " %20.0f", insns[name]/d/1e6)
-			}
-		}
-	}
-	t.Logf("\n%s", b.String())
 }
 
 // boot measures the time from the start of the program to the router's prompt.
@@ -329,7 +239,7 @@ func memory(t *testing.T) {
 	t.Logf("%d routers at their prompts after %v", routers, time.Since(start).Round(10*time.Millisecond))
 	var own, guestRAM []float64
 	for _, pid := range pids {
-		o, g := residentMiB(t, pid, ram<<20)
+		o, g := testlab.Resident(t, pid, ram<<20)
 		own = append(own, o)
 		guestRAM = append(guestRAM, g)
 	}
@@ -339,34 +249,6 @@ func memory(t *testing.T) {
 	const wait = 10 * time.Second
 	time.Sleep(wait)
 	t.Logf("CPU of %d idle routers: %.1f %% of a core together", routers, 100*(cpuTime(pids)-before).Seconds()/wait.Seconds())
-}
-
-var mapping = regexp.MustCompile(`^([0-9a-f]+)-([0-9a-f]+) `)
-
-// residentMiB splits a process' resident memory into the mapping of the guest's
-// RAM, recognised by its size, and all else.
-func residentMiB(t *testing.T, pid, ram int) (own, guest float64) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	isRAM := false
-	for _, line := range strings.Split(string(text), "\n") {
-		if m := mapping.FindStringSubmatch(line); m != nil {
-			a, _ := strconv.ParseUint(m[1], 16, 64)
-			b, _ := strconv.ParseUint(m[2], 16, 64)
-			isRAM = b-a >= uint64(ram) && b-a < uint64(ram)+64<<20
-		}
-		var kib float64
-		if n, _ := fmt.Sscanf(line, "Rss: %f kB", &kib); n == 1 {
-			if isRAM {
-				guest += kib / 1024
-			} else {
-				own += kib / 1024
-			}
-		}
-	}
-	return own, guest
 }
 
 // cpuTime adds up the user and system time of processes.
