@@ -43,10 +43,15 @@ func newMeter() meter {
 	return m
 }
 
-// since is what a measurement that began at t stands for: nothing when it took so
-// long that the host must have done something else meanwhile.
-func (m *meter) since(t time.Time, weight int) time.Duration {
-	const most = time.Millisecond
+// What takes longer was not the engine alone: the host did something else
+// meanwhile.
+const (
+	longestRun  = time.Millisecond
+	longestStep = 20 * time.Microsecond
+)
+
+// since is what a measurement that began at t stands for.
+func (m *meter) since(t time.Time, weight int, most time.Duration) time.Duration {
 	d := max(time.Since(t)-m.cost, 0)
 	if d > most {
 		return 0
@@ -63,7 +68,7 @@ func (m *meter) begin() {
 
 func (m *meter) end() {
 	if m.weight != 0 {
-		m.total += m.since(m.start, m.weight)
+		m.total += m.since(m.start, m.weight, longestRun)
 	}
 }
 
@@ -83,6 +88,6 @@ func (e *Engine) interpret(n int) {
 	}
 	e.stats.Stepped += uint64(before - e.core.Left())
 	if weight != 0 {
-		e.meter.interpreter += e.meter.since(t, weight)
+		e.meter.interpreter += e.meter.since(t, weight, longestStep)
 	}
 }
