@@ -5,6 +5,7 @@ package jit
 import (
 	"fmt"
 	"io"
+	"slices"
 	"unsafe"
 
 	"dynemu/jit/amd64"
@@ -23,6 +24,7 @@ const (
 	exitTLB             // a write of a TLB entry
 	exitWord            // an instruction that package mips executes by itself
 	exitPart            // exitInterp for an access to a page that the tables may show
+	exitFault           // an access through the window that was not possible
 	exits
 )
 
@@ -36,6 +38,8 @@ type shared struct {
 	cond    uint64 // condition of a branch whose slot changes its operands
 	target  uint64 // the same for jumps through a register
 	cause   uint64 // not 0: Cause may be read without a look at the timer
+	fault   uintptr
+	regs    [16]uint64 // host registers at a fault
 }
 
 // Offsets in shared.
@@ -48,6 +52,8 @@ const (
 	wordCond    = int32(unsafe.Offsetof(shared{}.cond))
 	wordTarget  = int32(unsafe.Offsetof(shared{}.target))
 	wordCause   = int32(unsafe.Offsetof(shared{}.cause))
+	wordFault   = int32(unsafe.Offsetof(shared{}.fault))
+	wordRegs    = int32(unsafe.Offsetof(shared{}.regs))
 )
 
 // A descriptor of a memory access: the major opcode, the register from bit 8,
@@ -153,8 +159,8 @@ type Engine struct {
 	arena *arena
 	pos   int // in the arena
 	stubs struct {
-		enter, again, budget, interp, cause, part, tlb, word, mem, link, indirect int
-		end                                                                       int
+		enter, again, restore, budget, interp, cause, part, tlb, word, mem, link, indirect int
+		end                                                                                int
 	}
 	movbe, bmi2 bool
 
@@ -181,6 +187,12 @@ type Engine struct {
 
 	taken bool // the load that generated code left for was made: it gave value
 	value uint64
+
+	win      *window // nil: there is none
+	winStale bool    // the window must be filled again
+	accesses []access
+	slow     map[uint64]bool // physical addresses of instructions that do not use the window
+	faulted  bool            // the access in progress faulted
 
 	check *checker // nil: what generated code does is not repeated
 
@@ -216,10 +228,22 @@ func New(cpu *mips.CPU, o Options) (*Engine, error) {
 	}
 	e.words = (*shared)(unsafe.Pointer(&e.low[0]))
 	e.base = int32(uintptr(unsafe.Pointer(e.words)))
-	if e.arena, err = newArena(size); err != nil {
+	if o.SharedRAM && o.Check == nil && size <= 1<<slotShift {
+		if err := e.openWindow(); err != nil {
+			e.core.Logf("jit: slower access to memory: %v", err)
+		}
+	}
+	if e.arena, err = newArena(size, e.win != nil); err != nil {
+		e.closeWindow()
 		return nil, err
 	}
+	if e.win != nil && e.arena.slot < 0 {
+		e.core.Logf("jit: slower access to memory: there are more than %d routers in this process", slots)
+		e.closeWindow()
+	}
 	if e.views[0], err = e.newView(0); err != nil {
+		e.arena.free()
+		e.closeWindow()
 		return nil, err
 	}
 	e.perf = o.PerfMap
@@ -260,10 +284,31 @@ func (e *Engine) makeStubs() {
 	m := &e.emit
 	m.N = 0
 	s := &e.stubs
+	// At the start of the code, where the handler of faults goes.
+	all := [...]amd64.Reg{amd64.RAX, amd64.RCX, amd64.RDX, amd64.RBP, amd64.RSI, amd64.RDI,
+		amd64.R8, amd64.R9, amd64.R10, amd64.R11, amd64.R12, amd64.R13, rBudget}
+	m.Store(true, e.word(wordFault), rWindow)
+	for i, h := range all {
+		m.Store(true, e.word(wordRegs+8*int32(i)), h)
+	}
+	m.MovImm(amd64.RAX, exitFault)
+	m.Ret()
+	var base uint64
+	if e.win != nil {
+		base = uint64(e.win.base())
+	}
+	m.Align(16)
+	s.restore = m.N
+	for i, h := range all {
+		m.Load(true, h, e.word(wordRegs+8*int32(i)))
+	}
+	m.MovImm(rWindow, base)
+	m.JmpMem(e.word(wordEntry))
 	come := func(to int32) int {
 		m.Align(16)
 		at := m.N
 		m.Load(false, rBudget, e.word(wordBudget))
+		m.MovImm(rWindow, base)
 		for _, f := range fixed {
 			m.Load(true, f.host, home(f.guest))
 		}
@@ -353,7 +398,7 @@ func (e *Engine) Execute() {
 func (e *Engine) run(v *view, code uintptr) {
 	k := e.core
 	w := e.words
-	stub, again := e.code(e.stubs.enter), e.code(e.stubs.again)
+	stub, again, restore := e.code(e.stubs.enter), e.code(e.stubs.again), e.code(e.stubs.restore)
 	for code != 0 {
 		if e.check != nil && e.hidden == 0 && !e.resumed {
 			e.check.begin(e)
@@ -362,8 +407,15 @@ func (e *Engine) run(v *view, code uintptr) {
 		w.entry = code
 		code = 0
 		exit := enter(e.ptr, stub)
-		for exit == exitMem && e.check == nil && e.readDevice(v) {
-			exit = enter(e.ptr, again)
+		for {
+			if exit == exitMem && e.check == nil && e.readDevice(v) {
+				exit = enter(e.ptr, again)
+			} else if exit == exitFault {
+				e.fault()
+				exit = enter(e.ptr, restore)
+			} else {
+				break
+			}
 		}
 		k.SetLeft(int(w.budget) + e.hidden)
 		e.hidden = 0
@@ -389,6 +441,10 @@ func (e *Engine) run(v *view, code uintptr) {
 			}
 			e.over = true
 		case exitInterp, exitCause, exitPart:
+			if e.faulted {
+				// The region is gone, and the next instruction is no place for another.
+				e.faulted, e.midway = false, true
+			}
 			if k.Left() > 0 && !k.Pending() {
 				// Where one follows the other, as FPU operations do, the interpreter
 				// goes on for a while.
@@ -462,7 +518,7 @@ func (e *Engine) readDevice(v *view) bool {
 	p := uint32(va) >> mem.PageShift
 	d := &v.devices[p%deviceSlots]
 	size := uint64(widths[desc&0x3f])
-	if d.page != p+1 || d.dev == nil || desc&descLoad == 0 || va&(size-1) != 0 || v.wide && sext(va) != va {
+	if d.page != p+1 || d.dev == nil || e.faulted || desc&descLoad == 0 || va&(size-1) != 0 || v.wide && sext(va) != va {
 		return false
 	}
 	k, s := e.core, e.state
@@ -495,7 +551,8 @@ func (e *Engine) access(v *view) uintptr {
 	slot := desc&descSlot != 0
 	reg := desc >> 8 & 31
 	pc := s.PC
-	e.dropped = false
+	e.dropped = e.faulted // the region is gone then
+	e.faulted = false
 	var ok bool
 	major := desc & 0x3f
 	size := int(widths[major])
@@ -540,6 +597,7 @@ func (e *Engine) after(pc uint64) uintptr {
 		e.state.PC = sext(pc + 4)
 	}
 	e.core.SetLeft(e.core.Left() - 1)
+	e.midway = true
 	return 0
 }
 
@@ -728,6 +786,9 @@ func (e *Engine) mark(pg *codePage) {
 
 // revoke takes the page of host memory at host out of the tables of stores.
 func (e *Engine) revoke(host uintptr) {
+	if e.win != nil {
+		e.win.closeHost(host)
+	}
 	for _, v := range e.views {
 		if v == nil {
 			continue
@@ -794,6 +855,11 @@ func (e *Engine) drop(r *region) {
 	e.stats.Dropped++
 }
 
+// forget takes r out of the list of its page.
+func (pg *codePage) forget(r *region) {
+	pg.regions = slices.DeleteFunc(pg.regions, func(x *region) bool { return x == r })
+}
+
 func (e *Engine) emptyJump() jumpSlot { return jumpSlot{tag: 1, code: e.code(e.stubs.indirect)} }
 
 func (e *Engine) clearJumps() {
@@ -819,6 +885,8 @@ func (e *Engine) flush() {
 		e.entryExec[i] = false
 	}
 	e.pos = e.stubs.end
+	e.accesses = e.accesses[:0]
+	e.fillWindow()
 	e.clearJumps()
 	e.stats.Flushes++
 }
@@ -883,7 +951,13 @@ func (e *Engine) TranslationsChanged() {
 }
 
 // MapChanged implements mips.Engine.
-func (e *Engine) MapChanged() { e.TranslationsChanged() }
+func (e *Engine) MapChanged() {
+	e.TranslationsChanged()
+	if e.win != nil {
+		e.win.clear()
+		e.winStale = true
+	}
+}
 
 // CodeChanged implements mips.Engine.
 func (e *Engine) CodeChanged() { e.stale = true }
@@ -928,6 +1002,7 @@ func (e *Engine) WritesWatched(pa uint64) {
 // have another engine.
 func (e *Engine) Close() {
 	e.arena.free()
+	e.closeWindow()
 	freeLow(e.low)
 	for _, v := range e.views {
 		if v != nil {

@@ -24,3 +24,31 @@ TEXT ·cpuid(SB), NOSPLIT, $0-24
 	MOVL CX, c+16(FP)
 	MOVL DX, d+20(FP)
 	RET
+
+// func sigsegv()
+//
+// Called by the kernel with the signal, siginfo and ucontext in DI, SI and DX. The
+// registers that it changes are those that C functions may.
+TEXT ·sigsegv(SB), NOSPLIT|NOFRAME, $0
+	CMPL 8(SI), $0        // si_code: sent by somebody
+	JLE  other
+	MOVQ 168(DX), AX      // RIP
+	MOVQ ·codeBase(SB), CX
+	MOVQ AX, R8
+	SUBQ CX, R8
+	CMPQ R8, ·codeSize(SB)
+	JAE  other
+	ANDQ $~((1<<26)-1), R8 // slotShift
+	ADDQ CX, R8
+	MOVQ AX, 96(DX)       // R15
+	MOVQ R8, 168(DX)
+	RET
+other:
+	MOVQ ·goHandler(SB), AX
+	JMP  AX
+
+// func sigsegvAddress() uintptr
+TEXT ·sigsegvAddress(SB), NOSPLIT, $0-8
+	LEAQ ·sigsegv(SB), AX
+	MOVQ AX, ret+0(FP)
+	RET

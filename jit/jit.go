@@ -29,17 +29,21 @@ type Options struct {
 	// code does, and is called with a report when the results differ. It is slow.
 	Check func(report string)
 
+	// SharedRAM tells that the guest's memory is mapped shared (MAP_SHARED), so that
+	// it can be mapped once more for faster access.
+	SharedRAM bool
+
 	eager bool // translate wherever a run starts, for tests
 }
 
 // Stats counts what an engine did.
 type Stats struct {
-	Blocks  uint64    `json:"blocks"` // regions translated
-	Dropped uint64    `json:"dropped"`
-	Flushes uint64    `json:"flushes"` // times that everything was dropped
-	Bytes   int       `json:"code_bytes"`
-	Exits   [9]uint64 `json:"exits"`       // index: ExitNames
-	Stepped uint64    `json:"interpreted"` // instructions
+	Blocks  uint64     `json:"blocks"` // regions translated
+	Dropped uint64     `json:"dropped"`
+	Flushes uint64     `json:"flushes"` // times that everything was dropped
+	Bytes   int        `json:"code_bytes"`
+	Exits   [10]uint64 `json:"exits"`       // index: ExitNames
+	Stepped uint64     `json:"interpreted"` // instructions
 	// Total is the time that the engine ran, Interpreter the part of it that the
 	// interpreter did. Both are estimated from samples.
 	Total       time.Duration `json:"total_ns"`
@@ -51,5 +55,5 @@ type Stats struct {
 // or holds code, or to a page not used before; a direct jump taken for the first
 // time; a jump through a register to where it was not lately; a read of Cause; a
 // write of a TLB entry; an FPU operation or linked access; a part of an unaligned
-// access.
-var ExitNames = [9]string{"budget", "interpreter", "memory", "link", "indirect", "cause", "tlb", "word", "part"}
+// access; an access that turned out not to be simply memory.
+var ExitNames = [10]string{"budget", "interpreter", "memory", "link", "indirect", "cause", "tlb", "word", "part", "fault"}

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"dynemu/vm/event"
 	"dynemu/vm/mem"
 	"dynemu/vm/mips"
@@ -64,7 +66,7 @@ const (
 )
 
 func newBox(t testing.TB, change ...func(*mips.Config)) *box {
-	b := &box{m: new(mem.Map), ram: make([]byte, boxRAM), dev: &recorder{}}
+	b := &box{m: new(mem.Map), ram: sharedRAM(t), dev: &recorder{}}
 	for _, r := range []*mem.Region{
 		{Name: "ram", Len: boxRAM, RAM: b.ram, Cacheable: true},
 		{Name: "rom", Base: 0x1fc00000, Len: 64 << 10, RAM: make([]byte, 64<<10), ReadOnly: true, Cacheable: true},
@@ -91,12 +93,22 @@ func newBox(t testing.TB, change ...func(*mips.Config)) *box {
 	return b
 }
 
+// sharedRAM is memory of a box, which the translator can map once more.
+func sharedRAM(t testing.TB) []byte {
+	b, err := unix.Mmap(-1, 0, boxRAM, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Munmap(b) })
+	return b
+}
+
 func newPair(t testing.TB, o Options, change ...func(*mips.Config)) *pair {
 	p := &pair{t: t}
 	for i := range p.side {
 		p.side[i] = newBox(t, change...)
 	}
-	o.Exact, o.eager = true, true
+	o.Exact, o.eager, o.SharedRAM = true, true, true
 	e, err := New(p.side[1].CPU, o)
 	if err != nil {
 		t.Fatal(err)

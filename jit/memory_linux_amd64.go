@@ -18,9 +18,12 @@ const Supported = true
 // nothing until they are touched.
 type arena struct {
 	rw, rx []byte
+	slot   int // in the range of code, -1 when it is elsewhere
 }
 
-func newArena(size int) (*arena, error) {
+// newArena makes code memory of size bytes; faults tells that its code may fault,
+// for which it must not be larger than a slot.
+func newArena(size int, faults bool) (*arena, error) {
 	// MFD_EXEC is unknown to kernels before 6.3, which need no such flag.
 	fd, err := unix.MemfdCreate("jit", unix.MFD_CLOEXEC|unix.MFD_EXEC)
 	if errors.Is(err, unix.EINVAL) {
@@ -33,12 +36,25 @@ func newArena(size int) (*arena, error) {
 	if err := unix.Ftruncate(fd, int64(size)); err != nil {
 		return nil, fmt.Errorf("code memory of %d bytes: %w", size, err)
 	}
-	a := &arena{}
+	a := &arena{slot: -1}
 	if a.rw, err = unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
 		return nil, fmt.Errorf("code memory, to write: %w", err)
 	}
-	if a.rx, err = unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_EXEC, unix.MAP_SHARED); err != nil {
+	if faults {
+		a.slot = takeSlot()
+	}
+	if a.slot >= 0 {
+		p := slotMemory(a.slot)
+		_, err = unix.MmapPtr(fd, 0, p, uintptr(size), unix.PROT_READ|unix.PROT_EXEC, unix.MAP_SHARED|unix.MAP_FIXED)
+		a.rx = unsafe.Slice((*byte)(p), size)
+	} else {
+		a.rx, err = unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_EXEC, unix.MAP_SHARED)
+	}
+	if err != nil {
 		_ = unix.Munmap(a.rw)
+		if a.slot >= 0 {
+			giveSlot(a.slot, size)
+		}
 		return nil, fmt.Errorf("code memory, to execute: %w", err)
 	}
 	return a, nil
@@ -49,6 +65,10 @@ func (a *arena) base() uintptr { return uintptr(unsafe.Pointer(&a.rx[0])) }
 
 func (a *arena) free() {
 	_ = unix.Munmap(a.rw)
+	if a.slot >= 0 {
+		giveSlot(a.slot, len(a.rx))
+		return
+	}
 	_ = unix.Munmap(a.rx)
 }
 

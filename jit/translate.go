@@ -88,7 +88,7 @@ import (
 const (
 	rState  = amd64.RBX // the state, biased
 	rBudget = amd64.R14 // instructions left, 32 bits
-	rSpare  = amd64.R15
+	rWindow = amd64.R15 // the window
 )
 
 // bias makes registers 1 to 31 and HI lie within a byte's displacement of rState.
@@ -137,6 +137,7 @@ type cold struct {
 	desc   uint32
 	back   int
 	target uint32
+	access int // in Engine.accesses plus 1, of an access that can fault
 }
 
 // residue is what is known of the low bits of a register: modulo mod it is val.
@@ -742,6 +743,9 @@ func (m *emitter) emitCold(c *cold) {
 		if f != 0 {
 			m.Link(f, m.N)
 		}
+	}
+	if c.access > 0 {
+		m.e.accesses[c.access-1].cold = int32(m.N)
 	}
 	switch c.kind {
 	case coldMem:

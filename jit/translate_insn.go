@@ -615,6 +615,13 @@ func (m *emitter) address(in *insn, size int, table int32) (amd64.Mem, *cold) {
 		if a&uint32(size-1) != 0 {
 			c.from[0] = m.Jmp(0)
 		}
+		if s := m.windowAt(a); s && m.throughWindow() {
+			if w {
+				m.Mov(false, rcx, rax)
+				return amd64.Indexed(rWindow, rcx, 1, 0), c
+			}
+			return amd64.Indexed(rWindow, rax, 1, 0), c
+		}
 		m.Load(true, rcx, amd64.Abs(table+int32(a>>12)*8))
 	} else {
 		if h, ok := m.mapped(in.rs); ok {
@@ -643,6 +650,13 @@ func (m *emitter) address(in *insn, size int, table int32) (amd64.Mem, *cold) {
 			// What is not aligned does not come behind the access.
 			m.residues[in.rs] = residue{uint8(size), uint8(-int(in.imm) & (size - 1))}
 		}
+		if m.throughWindow() {
+			if w {
+				m.Mov(false, rcx, rax)
+				return amd64.Indexed(rWindow, rcx, 1, 0), c
+			}
+			return amd64.Indexed(rWindow, rax, 1, 0), c
+		}
 		m.Mov(false, rcx, rax)
 		m.ShiftImm(amd64.SHR, false, rcx, 12)
 		m.Load(true, rcx, amd64.Indexed(amd64.None, rcx, 8, table))
@@ -660,6 +674,9 @@ func (m *emitter) address(in *insn, size int, table int32) (amd64.Mem, *cold) {
 func (m *emitter) load(in *insn) {
 	major := in.w >> 26
 	at, c := m.address(in, width(major), m.v.read)
+	if at.Base == rWindow {
+		m.mayFault(c, false)
+	}
 	t := amd64.RAX
 	if in.rd != 0 {
 		t = m.dst(in.rd)
@@ -698,6 +715,19 @@ func (m *emitter) store(in *insn) {
 	at, c := m.address(in, width(major), m.v.write)
 	v := m.src(in.rt, amd64.RDX)
 	w := major == 0x3f
+	if !m.e.movbe && major != 0x28 {
+		if v != amd64.RDX {
+			m.Mov(true, amd64.RDX, v)
+		}
+		if major == 0x29 {
+			m.Rol16(amd64.RDX)
+		} else {
+			m.Bswap(w, amd64.RDX)
+		}
+	}
+	if at.Base == rWindow {
+		m.mayFault(c, true)
+	}
 	switch {
 	case major == 0x28:
 		m.Store8(at, v)
@@ -705,17 +735,10 @@ func (m *emitter) store(in *insn) {
 		m.StoreBE16(at, v)
 	case m.e.movbe:
 		m.StoreBE(w, at, v)
+	case major == 0x29:
+		m.Store16(at, amd64.RDX)
 	default:
-		if v != amd64.RDX {
-			m.Mov(true, amd64.RDX, v)
-		}
-		if major == 0x29 {
-			m.Rol16(amd64.RDX)
-			m.Store16(at, amd64.RDX)
-		} else {
-			m.Bswap(w, amd64.RDX)
-			m.Store(w, at, amd64.RDX)
-		}
+		m.Store(w, at, amd64.RDX)
 	}
 	c.back = m.N
 }
@@ -746,26 +769,37 @@ func (m *emitter) unaligned(in *insn) {
 		m.Op(amd64.CMP, true, rcx, rax)
 		c.from[2] = m.Jcc(amd64.NE, 0)
 	}
-	m.Mov(false, rcx, rax)
-	m.OpImm(amd64.AND, false, rcx, mem.PageSize-1)
-	m.OpImm(amd64.CMP, false, rcx, mem.PageSize-size)
-	c.from[0] = m.Jcc(amd64.G, 0)
-	m.Mov(false, rcx, rax)
-	m.ShiftImm(amd64.SHR, false, rcx, mem.PageShift)
-	m.Load(true, rcx, amd64.Indexed(amd64.None, rcx, 8, table))
-	m.Test(true, rcx, rcx)
-	c.from[1] = m.Jcc(amd64.E, 0)
-	m.Mov(false, rdx, rax)
-	m.Op(amd64.ADD, true, rcx, rdx)
 	at := amd64.At(rcx, 0)
+	window := m.throughWindow()
+	m.Mov(false, rcx, rax)
+	if window {
+		at = amd64.Indexed(rWindow, rcx, 1, 0)
+	} else {
+		m.OpImm(amd64.AND, false, rcx, mem.PageSize-1)
+		m.OpImm(amd64.CMP, false, rcx, mem.PageSize-size)
+		c.from[0] = m.Jcc(amd64.G, 0)
+		m.Mov(false, rcx, rax)
+		m.ShiftImm(amd64.SHR, false, rcx, mem.PageShift)
+		m.Load(true, rcx, amd64.Indexed(amd64.None, rcx, 8, table))
+		m.Test(true, rcx, rcx)
+		c.from[1] = m.Jcc(amd64.E, 0)
+		m.Mov(false, rdx, rax)
+		m.Op(amd64.ADD, true, rcx, rdx)
+	}
 	m.cold = append(m.cold, c)
 	if in.op == opStorePair {
 		m.fill(in.wide, rdx, in.rt)
 		m.Bswap(in.wide, rdx)
+		if window {
+			m.mayFault(&m.cold[len(m.cold)-1], true)
+		}
 		m.Store(in.wide, at, rdx)
 		return
 	}
 	t := m.dst(in.rd)
+	if window {
+		m.mayFault(&m.cold[len(m.cold)-1], false)
+	}
 	m.Load(in.wide, t, at)
 	m.Bswap(in.wide, t)
 	if in.wide {

@@ -151,7 +151,7 @@ func New(cfg Config, host Host) (*Machine, error) {
 	}
 	m.cpu = m.board.CPU()
 	if !cfg.NoJIT {
-		o := jit.Options{Exact: cfg.InstructionTime}
+		o := jit.Options{Exact: cfg.InstructionTime, SharedRAM: true}
 		if cfg.PerfMap && host.PerfMap != nil {
 			o.PerfMap = host.PerfMap
 		}

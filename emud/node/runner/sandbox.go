@@ -121,6 +121,7 @@ func loadSeccomp() error {
 	only("tgkill", 0, seccomp.Equal, uint64(os.Getpid())) // the runtime's signals to its own threads
 	only("ioctl", 1, seccomp.Equal, unix.TUNGETIFF)       // what kind of wire a descriptor is
 	only("prctl", 0, seccomp.Equal, prSetVMA)
+	only("mprotect", 2, seccomp.BitsNotSet, unix.PROT_EXEC) // write protection of guest memory
 	return seccomp.LoadFilter(seccomp.Filter{
 		NoNewPrivs: true,
 		Flag:       seccomp.FilterFlagTSync,
