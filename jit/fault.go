@@ -28,7 +28,7 @@ const (
 var (
 	codeBase   uintptr
 	codeSize   uintptr = slots << slotShift
-	goHandler  uintptr
+	goHandler  uintptr //lint:ignore U1000 used in assembly
 	codeOnce   sync.Once
 	codeErr    error
 	codeMu     sync.Mutex
@@ -37,6 +37,8 @@ var (
 )
 
 // sigsegv is the handler, in assembly.
+//
+//lint:ignore U1000 sigsegvAddress returns its address
 func sigsegv()
 
 // sigsegvAddress returns the address of sigsegv.
