@@ -190,7 +190,7 @@ type Engine struct {
 
 	win      *window // nil: there is none
 	winStale bool    // the window must be filled again
-	accesses []access
+	accesses []windowAccess
 	slow     map[uint64]bool // physical addresses of instructions that do not use the window
 	faulted  bool            // the access in progress faulted
 

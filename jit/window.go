@@ -180,8 +180,8 @@ func (w *window) protect(va uint32, how int) {
 	}
 }
 
-// access is an access of generated code through the window.
-type access struct {
+// windowAccess is an access of generated code through the window.
+type windowAccess struct {
 	region *region
 	at     int32 // of the instruction that may fault, in the code
 	cold   int32 // where to go then
@@ -237,7 +237,7 @@ func (m *emitter) windowAt(a uint32) bool { return m.e.win != nil && m.e.win.at(
 // mayFault notes that the next host instruction, of the guest's current one, may
 // fault. It must be the access alone.
 func (m *emitter) mayFault(c *cold, store bool) {
-	m.e.accesses = append(m.e.accesses, access{region: m.r, at: int32(m.N), pc: m.pc, store: store})
+	m.e.accesses = append(m.e.accesses, windowAccess{region: m.r, at: int32(m.N), pc: m.pc, store: store})
 	c.access = len(m.e.accesses)
 }
 
@@ -247,7 +247,7 @@ func (e *Engine) fault() {
 	e.stats.Exits[exitFault]++
 	w := e.words
 	at := int32(w.fault - e.arena.base())
-	i, ok := slices.BinarySearchFunc(e.accesses, at, func(a access, at int32) int { return int(a.at - at) })
+	i, ok := slices.BinarySearchFunc(e.accesses, at, func(a windowAccess, at int32) int { return int(a.at - at) })
 	if !ok {
 		panic(fmt.Sprintf("jit: fault in generated code at %#x of %#x, guest PC about %#x", at, e.pos, e.state.PC))
 	}
