@@ -21,7 +21,13 @@ type Slot struct {
 	Clock  event.Clock
 	// IRQ returns the interrupt output for the card's interrupt bit n (0..7).
 	IRQ func(n int) chip.IRQ
-	Log chip.Logf
+	// RaiseNetwork raises the processor's network interrupt without any bit of
+	// the slot, until the board looks at the bits of its slots again.
+	RaiseNetwork func()
+	// RaiseManagement raises the interrupt of the cards' management, which the
+	// guest takes away at the board.
+	RaiseManagement func()
+	Log             chip.Logf
 }
 
 // Kind tells what a port carries.

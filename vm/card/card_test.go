@@ -21,6 +21,8 @@ type bay struct {
 	slot Slot
 	port pci.Port
 	irq  uint8
+	// How often the board's other interrupts were raised.
+	network, management int
 }
 
 func newBay(t *testing.T, number, device int) *bay {
@@ -42,6 +44,8 @@ func newBay(t *testing.T, number, device int) *bay {
 				}
 			}
 		},
+		RaiseNetwork:    func() { b.network++ },
+		RaiseManagement: func() { b.management++ },
 	}
 	return b
 }
@@ -213,7 +217,7 @@ func TestErrors(t *testing.T) {
 			}
 		}
 	}
-	if want := []string{"C7200-IO-FE", "C7200-IO-2FE", "C7200-IO-GE-E", "PA-FE-TX", "PA-2FE-TX", "PA-GE", "PA-4E", "PA-8E", "PA-4T+", "PA-8T", "PA-POS-OC3", "C7200-JC-PA"}; !slices.Equal(Names(), want) {
+	if want := []string{"C7200-IO-FE", "C7200-IO-2FE", "C7200-IO-GE-E", "PA-FE-TX", "PA-2FE-TX", "PA-GE", "PA-4E", "PA-8E", "PA-4T+", "PA-8T", "PA-POS-OC3", "PA-4B", "PA-MC-8TE1", "C7200-JC-PA"}; !slices.Equal(Names(), want) {
 		t.Errorf("names %q, want %q", Names(), want)
 	}
 }

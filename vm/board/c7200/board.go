@@ -504,8 +504,10 @@ func (b *Board) insert(slot int, name string) error {
 	}
 	c, err := b.newCard(name, card.Slot{
 		Number: slot, Bus: b.bayBus[slot], Device: device, Map: b.mem, Clock: b.loop,
-		IRQ: func(n int) chip.IRQ { return b.net.line(slot, n) },
-		Log: b.logf(fmt.Sprintf("%s(%d)", name, slot)),
+		IRQ:             func(n int) chip.IRQ { return b.net.line(slot, n) },
+		RaiseNetwork:    b.net.raise,
+		RaiseManagement: func() { b.mp.irqMgmt(true) },
+		Log:             b.logf(fmt.Sprintf("%s(%d)", name, slot)),
 	})
 	if err != nil {
 		return fmt.Errorf("slot %d: %w", slot, err)

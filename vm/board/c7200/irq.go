@@ -75,6 +75,10 @@ func (n *netIRQ) clear(slot int) {
 	n.update()
 }
 
+// raise asserts the line until the next update, whatever the status is: the
+// PA-4B has no bit there (12.3).
+func (n *netIRQ) raise() { n.out(true) }
+
 func (n *netIRQ) update() {
 	on := false
 	for w := range netWords {
