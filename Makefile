@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: build run stop test test-systemd lint bench bench-cpu fuzz firmware clean help deps-run deps-test deps-bench deps-systemd
+.PHONY: build run stop test test-peer test-systemd lint bench bench-cpu fuzz firmware clean help deps-run deps-test deps-bench deps-systemd
 
 export CGO_ENABLED := 0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -28,6 +28,11 @@ stop:
 ## test: lint, then all unit and end-to-end tests (as root: they make namespaces and mounts)
 test: deps-test build lint
 	DYNEMU_BIN=$(CURDIR)/bin $(GO) test -timeout 30m ./...
+	@test -x /usr/bin/dynamips || echo "SKIP: dynamips cannot be installed here: nothing was compared with it"
+
+## test-peer: compare all hardware that a guest sees with Debian's dynamips, every NPE with every card, line by line
+test-peer: deps-test build
+	DYNEMU_BIN=$(CURDIR)/bin $(GO) test -count=1 -v -timeout 30m -run TestHardware ./tests/peer/hwprobe -args -full
 
 ## test-systemd: the service under systemd, in a container whose root is made in .cache once
 test-systemd: deps-systemd build

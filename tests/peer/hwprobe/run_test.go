@@ -1,0 +1,304 @@
+package hwprobe
+
+import (
+	"bufio"
+	"encoding/hex"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"dynemu/tests/peer"
+)
+
+const (
+	// runTimeout bounds one run of the guest.
+	runTimeout = 3 * time.Minute
+	// frameTimeout is how long a frame that was sent may take to arrive.
+	frameTimeout = time.Second
+)
+
+// flags are those of the bundled router image's makefile, for the same reasons:
+// no instruction that Dynamips mishandles, nothing allocated outside RAM.
+var flags = strings.Fields("-march=mips3 -mabi=32 -mgp32 -EB -mno-abicalls -fno-pic -G0 -msoft-float " +
+	"-mno-check-zero-division -mno-branch-likely -ffreestanding -fno-builtin -fno-stack-protector " +
+	"-fno-asynchronous-unwind-tables -fno-common -fno-strict-aliasing -fno-tree-loop-distribute-patterns " +
+	"-fwrapv -std=gnu11 -O2 -Wall -Wextra -Werror -nostdlib -static -no-pie -Wl,--build-id=none " +
+	"-Wl,--no-warn-rwx-segments -Wl,-z,max-page-size=0x1000 -Wl,--no-warn-mismatch")
+
+// buildGuest compiles the guest from its sources, the tables, and what it shares
+// with the bundled router image.
+func buildGuest(t *testing.T) string {
+	t.Helper()
+	const compiler = "mips-linux-gnu-gcc"
+	if _, err := exec.LookPath(compiler); err != nil {
+		t.Skip("SKIP: " + compiler + " is not installed (Debian package gcc-mips-linux-gnu): hardware is not compared with Dynamips")
+	}
+	dir := t.TempDir()
+	tables, image := filepath.Join(dir, "tables.c"), filepath.Join(dir, "hwprobe.elf")
+	if err := os.WriteFile(tables, []byte(tablesC()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	const shared = "../../../vm/firmware/src/"
+	args := append([]string{"-Isrc", "-I" + shared, "-Wl,-T," + shared + "link.ld", "-o", image, tables}, flags...)
+	sources, err := filepath.Glob("src/*.c")
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("no sources in src: %v", err)
+	}
+	args = append(args, sources...)
+	for _, f := range []string{"start.S", "printf.c", "string.c"} {
+		args = append(args, shared+f)
+	}
+	if out, err := exec.Command(compiler, args...).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return image
+}
+
+// end is a port of a card, and the harness's end of its wire.
+type end struct {
+	conn   *net.UDPConn
+	to     *net.UDPAddr
+	frames chan []byte
+}
+
+// probe is one run of the guest on an emulator.
+type probe struct {
+	t     *testing.T
+	e     peer.Emulator
+	cfg   config
+	keys  io.Writer
+	ends  map[[2]int]*end // by slot and port
+	lines []string
+}
+
+// runGuest runs the guest to its end and returns what it printed, with lines of
+// the harness's own where it was asked for frames.
+func runGuest(t *testing.T, e peer.Emulator, cfg config, image string) []string {
+	t.Helper()
+	p := &probe{t: t, e: e, cfg: cfg, ends: map[[2]int]*end{}}
+	args := []string{"-P", "7200", "-t", cfg.npe, "-i", "1", "-X", "-r", "64", "-n", "128", "-c", "0x2102",
+		"-m", "ca00.6fdb.0000", "--disk1", "8", "--noctrl"}
+	for slot, name := range cfg.slots {
+		if name != "" {
+			args = append(args, "-p", fmt.Sprintf("%d:%s", slot, name))
+		}
+	}
+	for slot, name := range cfg.slots {
+		if name == "" {
+			continue
+		}
+		for port := range cardByName(name).ports {
+			args = append(args, "-s", p.wire(slot, port))
+		}
+	}
+	master, slave := peer.OpenTerminal(t)
+	defer master.Close()
+	p.keys = master
+	cmd := exec.Command(e.Path, append(args, image)...)
+	cmd.Dir = t.TempDir()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	slave.Close()
+	kill := time.AfterFunc(runTimeout, func() { _ = cmd.Process.Kill() })
+	p.read(master)
+	kill.Stop()
+	// The guest has stopped its router. Dynamips may linger, or end by a
+	// signal of its own; neither says anything.
+	_ = cmd.Process.Signal(unix.SIGTERM)
+	hard := time.AfterFunc(2*time.Second, func() { _ = cmd.Process.Kill() })
+	_ = cmd.Wait()
+	hard.Stop()
+	return p.lines
+}
+
+// wire opens the harness's end of a port and returns the option for the other.
+func (p *probe) wire(slot, port int) string {
+	p.t.Helper()
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() { _ = conn.Close() })
+	to := &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: freePort(p.t)}
+	w := &end{conn, to, make(chan []byte, 4096)}
+	p.ends[[2]int{slot, port}] = w
+	go func() {
+		buf := make([]byte, 65536)
+		for {
+			n, err := conn.Read(buf)
+			if err != nil {
+				return // closed
+			}
+			w.frames <- append([]byte(nil), buf[:n]...)
+		}
+	}()
+	return fmt.Sprintf("%d:%d:udp:%d:127.0.0.1:%d", slot, port, to.Port, conn.LocalAddr().(*net.UDPAddr).Port)
+}
+
+var lastPort atomic.Int32
+
+// freePort returns a UDP port for an emulator to open: below those that the
+// kernel hands out, so that nobody else of these tests takes it in between.
+func freePort(t *testing.T) int {
+	const first, n = 20000, 10000
+	for range n {
+		port := first + (os.Getpid()*131+int(lastPort.Add(1)))%n
+		if c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}); err == nil {
+			_ = c.Close()
+			return port
+		}
+	}
+	t.Fatal("no UDP port is free")
+	return 0
+}
+
+// read takes the guest's lines until its last.
+func (p *probe) read(console io.Reader) {
+	r := bufio.NewReader(console)
+	started := false
+	var all strings.Builder
+	for {
+		text, err := r.ReadString('\n')
+		all.WriteString(text)
+		text = strings.TrimRight(text, "\r\n")
+		if !started {
+			started = strings.HasPrefix(text, "HWPROBE")
+		}
+		if started && text != "" {
+			line, ok := checked(text)
+			switch {
+			case !ok:
+				p.lines = append(p.lines, "raw "+text)
+			case line == "END":
+				for key, w := range p.ends {
+					if n := len(w.frames); n > 0 {
+						p.lines = append(p.lines, fmt.Sprintf("wire %d.%d: %d frames left", key[0], key[1], n))
+					}
+				}
+				return
+			case line[0] == '@':
+				p.serve(strings.Fields(line[1:]))
+			default:
+				p.lines = append(p.lines, line)
+			}
+		}
+		if err != nil {
+			s := all.String()
+			p.t.Fatalf("%s on %s: the guest did not run to its end; it printed …%s", p.cfg.name, p.e.Name, s[max(0, len(s)-2000):])
+		}
+	}
+}
+
+// checked takes the sum off a line; it is wrong when a character was lost, and
+// missing from what the guest did not print as a line.
+func checked(s string) (string, bool) {
+	n := len(s) - 3
+	if n < 1 || s[n] != '~' {
+		return s, false
+	}
+	sum, err := strconv.ParseUint(s[n+1:], 16, 8)
+	if err != nil {
+		return s, false
+	}
+	for i := range n {
+		sum -= uint64(s[i])
+	}
+	return s[:n], sum&0xFF == 0
+}
+
+// serve does what the guest asks for, and answers with a key.
+func (p *probe) serve(args []string) {
+	number := func(i int) int {
+		if i >= len(args) {
+			p.t.Fatalf("the guest asks for %q", args)
+		}
+		n, err := strconv.Atoi(args[i])
+		if err != nil {
+			p.t.Fatalf("the guest asks for %q: %v", args, err)
+		}
+		return n
+	}
+	key := "k"
+	switch args[0] {
+	case "wait":
+		time.Sleep(time.Duration(number(1)) * time.Millisecond)
+	case "drive":
+		key = string(p.cfg.drive(number(1), number(2)))
+	case "send":
+		p.send(number(1), number(2), number(3), number(4), args[5])
+	case "take":
+		p.take(number(1), number(2), number(3))
+	case "later":
+		time.Sleep(time.Duration(number(1)) * time.Millisecond)
+		key = args[2]
+	default:
+		p.t.Fatalf("the guest asks for %q", args)
+	}
+	p.press(key)
+}
+
+func (p *probe) press(keys string) {
+	if _, err := io.WriteString(p.keys, keys); err != nil {
+		p.t.Logf("%s on %s: typing: %v", p.cfg.name, p.e.Name, err)
+	}
+}
+
+// pattern is what fill in src/net.c makes.
+func pattern(length, seed int) []byte {
+	b := make([]byte, length)
+	for i := range b {
+		b[i] = byte(seed*17 + i*7 + i>>8)
+	}
+	return b
+}
+
+// send puts a frame on the wire of a port: the pattern of a seed, with the
+// destination address in front where it is not "-".
+func (p *probe) send(slot, port, length, seed int, dst string) {
+	frame := pattern(length, seed)
+	if dst != "-" {
+		mac, err := hex.DecodeString(dst)
+		if err != nil {
+			p.t.Fatalf("the guest sends to %q: %v", dst, err)
+		}
+		copy(frame, mac)
+	}
+	w := p.ends[[2]int{slot, port}]
+	if w == nil {
+		p.t.Fatalf("the guest sends to port %d.%d, which is not wired", slot, port)
+	}
+	if _, err := w.conn.WriteToUDP(frame, w.to); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// take waits for n frames from a port and notes them among the lines.
+func (p *probe) take(slot, port, n int) {
+	w := p.ends[[2]int{slot, port}]
+	if w == nil {
+		p.t.Fatalf("the guest takes from port %d.%d, which is not wired", slot, port)
+	}
+	for i := range n {
+		select {
+		case f := <-w.frames:
+			p.lines = append(p.lines, fmt.Sprintf("wire %d.%d frame %d of %d: %d bytes %x sum %08x", slot, port, i+1, n,
+				len(f), f[:min(len(f), 14)], crc32.ChecksumIEEE(f)))
+		case <-time.After(frameTimeout):
+			p.lines = append(p.lines, fmt.Sprintf("wire %d.%d frame %d of %d: none", slot, port, i+1, n))
+			return
+		}
+	}
+}

@@ -1,0 +1,2 @@
+#include "probe.h"
+void am79c971(struct func *f UNUSED, int full UNUSED) { }

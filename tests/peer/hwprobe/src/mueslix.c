@@ -1,0 +1,2 @@
+#include "probe.h"
+void mueslix(struct func *f UNUSED, int full UNUSED) { }
