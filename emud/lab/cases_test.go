@@ -291,7 +291,7 @@ var cases = []struct {
 	{name: "TC32 network module in a 7200", text: `
 		[[ROUTER R1]]
 		slot1 = NM-1E`, want: `
-		3:9: NM-1E is not supported in slot 1 of a 7200; it takes PA-FE-TX PA-2FE-TX PA-GE PA-4E PA-8E PA-4T+ PA-8T PA-A1 PA-POS-OC3`},
+		3:9: NM-1E is not supported in slot 1 of a 7200; it takes PA-FE-TX PA-2FE-TX PA-GE PA-4E PA-8E PA-4T+ PA-8T PA-A1 PA-POS-OC3 PA-4B PA-MC-8TE1`},
 	{name: "TC33 NM-16ESW", text: `
 		[[ROUTER R1]]
 		model = 3640

@@ -56,7 +56,7 @@ var modelTable = map[string]*model{
 	"7200": {
 		name: "7200", slots: 7, ram: 256, nvram: 128, disk0: 64,
 		slot0:  []string{"C7200-IO-FE", "C7200-IO-2FE", "C7200-IO-GE-E", "C7200-JC-PA"},
-		others: []string{"PA-FE-TX", "PA-2FE-TX", "PA-GE", "PA-4E", "PA-8E", "PA-4T+", "PA-8T", "PA-A1", "PA-POS-OC3"},
+		others: []string{"PA-FE-TX", "PA-2FE-TX", "PA-GE", "PA-4E", "PA-8E", "PA-4T+", "PA-8T", "PA-A1", "PA-POS-OC3", "PA-4B", "PA-MC-8TE1"},
 		auto0:  map[string]string{"f": "C7200-IO-FE", "g": "C7200-IO-GE-E"},
 		auto:   map[string]string{"f": "PA-FE-TX", "e": "PA-8E", "s": "PA-8T", "a": "PA-A1", "p": "PA-POS-OC3", "g": "PA-GE"},
 	},
@@ -83,6 +83,7 @@ var adapterTable = map[string]adapter{
 	"C7200-IO-FE": {1, "f"}, "C7200-IO-2FE": {2, "f"}, "C7200-IO-GE-E": {1, "g"}, jacket: {0, ""},
 	"PA-FE-TX": {1, "f"}, "PA-2FE-TX": {2, "f"}, "PA-GE": {1, "g"}, "PA-4E": {4, "e"}, "PA-8E": {8, "e"},
 	"PA-4T+": {4, "s"}, "PA-8T": {8, "s"}, "PA-A1": {1, "a"}, "PA-POS-OC3": {1, "p"},
+	"PA-4B": {0, ""}, "PA-MC-8TE1": {0, ""}, // they pass no traffic
 	"NM-1FE-TX": {1, "f"}, "NM-1E": {1, "e"}, "NM-4E": {4, "e"}, "NM-4T": {4, "s"}, "NM-16ESW": {16, "f"},
 	"NM-CIDS": {1, "i"}, "NM-NAM": {1, "an"},
 	"Leopard-2FE": {2, "f"}, "GT96100-FE": {2, "f"},
@@ -105,7 +106,7 @@ func adapterNamed(word string) string {
 
 // emulated holds the adapters of the 7200 that exist in this release.
 var emulated = []string{
-	"C7200-IO-FE", "C7200-IO-2FE", "C7200-IO-GE-E", "PA-FE-TX", "PA-2FE-TX", "PA-GE", "PA-4E", "PA-8E", "PA-4T+", "PA-8T", "PA-POS-OC3", jacket,
+	"C7200-IO-FE", "C7200-IO-2FE", "C7200-IO-GE-E", "PA-FE-TX", "PA-2FE-TX", "PA-GE", "PA-4E", "PA-8E", "PA-4T+", "PA-8T", "PA-POS-OC3", "PA-4B", "PA-MC-8TE1", jacket,
 }
 
 // unsupported says why a router cannot run in this release; "" when it can.

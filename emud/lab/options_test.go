@@ -107,7 +107,7 @@ func TestOptionMessages(t *testing.T) {
 			6:1: option "debug" belongs at the top of the file
 			7:1: option "wic0/0" does not apply to model 7200: it has no WIC slots
 			8:1: invalid slot 7: it needs npe-g2, which is not emulated; a 7200 has slots 0 to 6
-			9:9: unknown adapter "PA-FEE-TX" (did you mean PA-FE-TX?); slot 1 of a 7200 takes PA-FE-TX PA-2FE-TX PA-GE PA-4E PA-8E PA-4T+ PA-8T PA-A1 PA-POS-OC3
+			9:9: unknown adapter "PA-FEE-TX" (did you mean PA-FE-TX?); slot 1 of a 7200 takes PA-FE-TX PA-2FE-TX PA-GE PA-4E PA-8E PA-4T+ PA-8T PA-A1 PA-POS-OC3 PA-4B PA-MC-8TE1
 			10:9: unknown adapter "C7200-IO-FEE" (did you mean C7200-IO-FE?); slot 0 of a 7200 takes C7200-IO-FE C7200-IO-2FE C7200-IO-GE-E C7200-JC-PA`},
 		{"values", "[localhost]\n[[ROUTER R1]]\nconfreg = 0x12345\nidlepc = 60719b98\nmac = 01:11:22:33:44:55\nmidplane = VXR\nquirks = nofpu unalined\nconfiguration = *\nnvram = 0x80\nconsole = 0", `
 			3:11: confreg = "0x12345": expected a register value from 0x0 to 0xffff, such as 0x2102
@@ -257,7 +257,7 @@ func TestUnsupported(t *testing.T) {
 		{"slot0 = C7200-JC-PA", ""},
 		{"slot2 = PA-A1", "PA-A1 in slot 2 is not supported yet"},
 		{"f0/1 = LAN 1\nf1/0 = LAN 1\nf1/1 = LAN 1\ng2/0 = LAN 1", ""},
-		{"slot2 = PA-POS-OC3", ""},
+		{"slot2 = PA-POS-OC3\nslot3 = PA-4B\nslot4 = PA-MC-8TE1", ""},
 		{"npe = npe-100\nmidplane = std\nram = 256", ""},
 		{"model = 3640", "3640 is not supported yet"},
 		{"model = 2691\nslot1 = NM-CIDS", "2691 is not supported yet"},
