@@ -113,8 +113,11 @@ static void am_stop(struct netport *p)
 		d->tx_pkt[i] = NULL;
 		d->tx[i].status = 0;
 	}
-	for (u32 i = 0; i < NRX; i++)
+	for (u32 i = 0; i < NRX; i++) {
 		d->rx[i].status = 0;
+		pkt_free(d->rx_pkt[i]);
+		d->rx_pkt[i] = NULL;
+	}
 }
 
 static void am_start(struct netport *p)
@@ -274,13 +277,13 @@ static const struct port_ops am_ops = {
 
 struct netport *am79c971_attach(struct pci_func *f, u32 irq_port)
 {
-	struct pcnet *d = boot_alloc(sizeof(*d), 8);
+	struct pcnet *d = card_alloc(f->slot, sizeof(*d), 8);
 
 	memset(d, 0, sizeof(*d));
 	d->regs = KSEG1(f->bar);
-	d->rx = (volatile struct desc *)KSEG1(PHYS(boot_alloc(NRX * sizeof(struct desc), 64)));
-	d->tx = (volatile struct desc *)KSEG1(PHYS(boot_alloc(NTX * sizeof(struct desc), 64)));
-	d->init = (volatile u32 *)KSEG1(PHYS(boot_alloc(64, 64)));
+	d->rx = (volatile struct desc *)KSEG1(PHYS(card_alloc(f->slot, NRX * sizeof(struct desc), 64)));
+	d->tx = (volatile struct desc *)KSEG1(PHYS(card_alloc(f->slot, NTX * sizeof(struct desc), 64)));
+	d->init = (volatile u32 *)KSEG1(PHYS(card_alloc(f->slot, 64, 64)));
 	d->port.ops = &am_ops;
 	d->port.chip = d;
 	/* A longword write to the data port first selects the 32-bit layout. */

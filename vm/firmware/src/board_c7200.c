@@ -1,5 +1,6 @@
 #include "board.h"
 #include "lib.h"
+#include "net.h"
 
 /* c7200 reference: 2.1 (map), 6 (IO FPGA), 7 (midplane FPGA), 8 (EEPROMs). */
 #define IO_FPGA 0x1e840000u
@@ -9,6 +10,7 @@
 #define GT_CPU_MASK 0xc1c
 #define MP_PA_MGMT 0x40
 #define MP_ERR_STAT 0x70
+#define OIR_BAYS 0x7eu   /* bit n: bay n, 15.3 */
 
 /* EEPROM pins, 8.1. Bits 1:0 of the second register are the power supplies:
  * writing both as 0 switches the chassis off (7.4). */
@@ -82,8 +84,12 @@ static void other_irq(u32 lines)
 		io_w32(KSEG1(GT_REGS + GT_CPU_MASK), 0);
 		io_w32(KSEG1(GT_REGS + GT_CAUSE), 0);
 	}
-	if (lines & 0x4000)
-		io_w32(KSEG1(MP_FPGA + MP_ERR_STAT), io_r32(KSEG1(MP_FPGA + MP_ERR_STAT)));
+	if (lines & 0x4000) {
+		u32 status = io_r32(KSEG1(MP_FPGA + MP_ERR_STAT));
+
+		io_w32(KSEG1(MP_FPGA + MP_ERR_STAT), status);
+		cards_event(status & OIR_BAYS);
+	}
 }
 
 /* Hardware version byte of the midplane, 1.2. */

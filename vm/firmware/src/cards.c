@@ -1,4 +1,5 @@
 #include "net.h"
+#include "cpu.h"
 #include "lib.h"
 #include "term.h"
 
@@ -106,15 +107,79 @@ static void attach(struct pci_func *f)
 	}
 }
 
+static void attach_slot(u32 slot)
+{
+	for (u32 i = 0; i < pci_count; i++)
+		if (pci_funcs[i].slot == (int)slot)
+			attach(&pci_funcs[i]);
+}
+
+static volatile u32 moved;
+static int held;
+
+void cards_event(u32 bays)
+{
+	moved |= bays;
+	sched_pending |= PEND_CARDS;
+}
+
+void cards_hold(int on)
+{
+	held = on;
+	if (!on && moved)
+		sched_post(PEND_CARDS);
+}
+
+static void card_gone(u32 slot)
+{
+	struct iface *next;
+
+	log_msg("%%OIR-6-REMCARD: Card removed from slot %u, interfaces disabled", slot);
+	for (struct iface *i = iface_list; i; i = next) {
+		next = i->next;
+		if (i->port && i->slot == slot)
+			iface_detach(i);
+	}
+	netchip_unregister(slot);
+	pci_forget_slot(slot);
+	card_free((int)slot);
+	memset(&cards[slot], 0, sizeof(cards[slot]));
+}
+
+/* The event says where something moved; the bay says what is there now. A card
+ * that came in place of another has lost its state even if it is of the same
+ * type. */
+void cards_service(void)
+{
+	u32 s, bays;
+
+	if (held)
+		return;
+	s = irq_disable();
+	bays = moved;
+	moved = 0;
+	irq_restore(s);
+	for (u32 slot = 0; slot < machine.board->nslots; slot++) {
+		if (!(bays >> slot & 1))
+			continue;
+		if (cards[slot].present)
+			card_gone(slot);
+		identify(slot);
+		if (!cards[slot].present)
+			continue;
+		log_msg("%%OIR-6-INSCARD: Card inserted in slot %u, interfaces administratively shut down", slot);
+		pci_scan_slot(slot);
+		attach_slot(slot);
+	}
+}
+
 void cards_init(void)
 {
-	u32 slot, i;
+	u32 slot;
 
 	for (slot = 0; slot < machine.board->nslots; slot++)
 		identify(slot);
 	pci_scan();
 	for (slot = 0; slot < machine.board->nslots; slot++)
-		for (i = 0; i < pci_count; i++)
-			if (pci_funcs[i].slot == (int)slot)
-				attach(&pci_funcs[i]);
+		attach_slot(slot);
 }

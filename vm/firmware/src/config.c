@@ -463,7 +463,7 @@ static void do_clock_rate(struct cmd *c)
 		return;
 	modified();
 	cli_iface->clock_rate = c->neg ? 0 : cmd_param(c, 0)->num;
-	if (cli_iface->port->ops->set_clock)
+	if (cli_iface->port && cli_iface->port->ops->set_clock)
 		cli_iface->port->ops->set_clock(cli_iface->port, cli_iface->clock_rate);
 }
 
@@ -503,7 +503,8 @@ static void do_mac(struct cmd *c)
 	modified();
 	memcpy(cli_iface->mac, c->neg ? cli_iface->burned_mac : cmd_param(c, 0)->mac, 6);
 	cli_iface->mac_set = !c->neg;
-	cli_iface->port->ops->set_mac(cli_iface->port);
+	if (cli_iface->port)
+		cli_iface->port->ops->set_mac(cli_iface->port);
 	if (cli_iface->proto)
 		arp_announce(cli_iface);
 }

@@ -169,8 +169,11 @@ static void dec_stop(struct netport *p)
 		d->tx_pkt[i] = NULL;
 		d->tx[i].status = 0;
 	}
-	for (i = 0; i < NRX; i++)
+	for (i = 0; i < NRX; i++) {
 		d->rx[i].status = 0;
+		pkt_free(d->rx_pkt[i]);
+		d->rx_pkt[i] = NULL;
+	}
 }
 
 /* Perfect filtering: each of the 16 entries is three longwords of which the
@@ -371,14 +374,14 @@ static const struct port_ops dec_ops = {
 
 struct netport *dec21140_attach(struct pci_func *f, u32 irq_port)
 {
-	struct dec *d = boot_alloc(sizeof(*d), 8);
+	struct dec *d = card_alloc(f->slot, sizeof(*d), 8);
 
 	memset(d, 0, sizeof(*d));
 	d->regs = KSEG1(f->bar);
-	d->rx = (volatile struct desc *)KSEG1(PHYS(boot_alloc(NRX * sizeof(struct desc), 64)));
-	d->tx = (volatile struct desc *)KSEG1(PHYS(boot_alloc(NTX * sizeof(struct desc), 64)));
-	d->setup = (u8 *)KSEG1(PHYS(boot_alloc(192, 64)));
-	d->spill = PHYS(boot_alloc(2048, 64));
+	d->rx = (volatile struct desc *)KSEG1(PHYS(card_alloc(f->slot, NRX * sizeof(struct desc), 64)));
+	d->tx = (volatile struct desc *)KSEG1(PHYS(card_alloc(f->slot, NTX * sizeof(struct desc), 64)));
+	d->setup = (u8 *)KSEG1(PHYS(card_alloc(f->slot, 192, 64)));
+	d->spill = PHYS(card_alloc(f->slot, 2048, 64));
 	d->port.ops = &dec_ops;
 	d->port.chip = d;
 	csr_write(d, 6, 0);

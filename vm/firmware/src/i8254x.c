@@ -118,6 +118,10 @@ static void in_stop(struct netport *p)
 		pkt_free(d->tx_pkt[i]);
 		d->tx_pkt[i] = NULL;
 	}
+	for (u32 i = 0; i < NRX; i++) {
+		pkt_free(d->rx_pkt[i]);
+		d->rx_pkt[i] = NULL;
+	}
 }
 
 static void in_set_mac(struct netport *p)
@@ -276,12 +280,12 @@ static const struct port_ops in_ops = OPS("i82543 (Livengood)"), ge_ops = OPS("8
 
 struct netport *i8254x_attach(struct pci_func *f, u32 irq_port, int pa_ge)
 {
-	struct intel *d = boot_alloc(sizeof(*d), 8);
+	struct intel *d = card_alloc(f->slot, sizeof(*d), 8);
 
 	memset(d, 0, sizeof(*d));
 	d->regs = KSEG1(f->bar);
-	d->rx = (volatile struct desc *)KSEG1(PHYS(boot_alloc(NRX * sizeof(struct desc), 128)));
-	d->tx = (volatile struct desc *)KSEG1(PHYS(boot_alloc(NTX * sizeof(struct desc), 128)));
+	d->rx = (volatile struct desc *)KSEG1(PHYS(card_alloc(f->slot, NRX * sizeof(struct desc), 128)));
+	d->tx = (volatile struct desc *)KSEG1(PHYS(card_alloc(f->slot, NTX * sizeof(struct desc), 128)));
 	d->port.ops = pa_ge ? &ge_ops : &in_ops;
 	d->port.chip = d;
 	wr(d, IMC, 0xffffffff);

@@ -15,21 +15,74 @@ static void set_defaults(struct iface *ifp)
 	ifp->encap = ifp->kind == IF_ETHERNET ? ENCAP_ARPA : ifp->kind == IF_SERIAL ? ENCAP_HDLC : ENCAP_LOOPBACK;
 }
 
+static void set_link(struct iface *ifp, int up);
+
 static void append(struct iface *ifp)
 {
 	struct iface **p = &iface_list;
 
-	/* Ports come in the order of their numbers, whatever that of PCI. */
-	while (*p && !(ifp->port && (*p)->port && (*p)->slot == ifp->slot && (*p)->unit > ifp->unit))
+	/* Ports come in the order of their numbers, whatever that of PCI or of
+	 * their cards' arrival, and before loopbacks. */
+	while (*p && !(ifp->port && (!(*p)->port || (*p)->slot > ifp->slot ||
+				     ((*p)->slot == ifp->slot && (*p)->unit > ifp->unit))))
 		p = &(*p)->next;
 	ifp->next = *p;
 	*p = ifp;
 }
 
+/* Interfaces whose card is not there. */
+static struct iface *absent;
+
+static struct iface *take_absent(const char *type, u32 slot, u32 unit)
+{
+	for (struct iface **p = &absent; *p; p = &(*p)->next) {
+		struct iface *i = *p;
+
+		if (i->slot == slot && i->unit == unit && strcmp(i->type, type) == 0) {
+			*p = i->next;
+			return i;
+		}
+	}
+	return NULL;
+}
+
+void iface_detach(struct iface *ifp)
+{
+	set_link(ifp, 0);
+	if (ifp->port->running)
+		ifp->port->ops->stop(ifp->port);
+	ifp->port = NULL;
+	for (struct iface **p = &iface_list; *p; p = &(*p)->next)
+		if (*p == ifp) {
+			*p = ifp->next;
+			break;
+		}
+	ifp->next = absent;
+	absent = ifp;
+	route_rebuild();
+}
+
+/* The same interface on a card that came back: as it was configured. */
+static struct iface *come_back(struct iface *ifp, struct netport *port)
+{
+	u8 shutdown = ifp->shutdown;
+
+	ifp->port = port;
+	port->ifp = ifp;
+	append(ifp);
+	ifp->shutdown = 1;
+	iface_set_shutdown(ifp, shutdown);
+	route_rebuild();
+	return ifp;
+}
+
 struct iface *iface_add(enum if_kind kind, const char *type, u32 speed, u32 slot, u32 unit, struct netport *port)
 {
-	struct iface *ifp = boot_alloc(sizeof(*ifp), 8);
+	struct iface *ifp = take_absent(type, slot, unit);
 
+	if (ifp)
+		return come_back(ifp, port);
+	ifp = boot_alloc(sizeof(*ifp), 8);
 	memset(ifp, 0, sizeof(*ifp));
 	ifp->kind = kind;
 	ifp->type = type;
@@ -224,8 +277,10 @@ static void drain(struct netport *port)
 {
 	u32 start = time_ms();
 
+	cards_hold(1);
 	while (!port->ops->drained(port) && time_ms() - start < DRAIN_MS)
 		sched_wait();
+	cards_hold(0);
 }
 
 void iface_set_shutdown(struct iface *ifp, int shutdown)

@@ -106,8 +106,11 @@ static void mx_stop(struct netport *p)
 		c->tx_pkt[i] = NULL;
 		c->tx[i].control = 0;
 	}
-	for (u32 i = 0; i < NRX; i++)
+	for (u32 i = 0; i < NRX; i++) {
 		c->rx[i].control = 0;
+		pkt_free(c->rx_pkt[i]);
+		c->rx_pkt[i] = NULL;
+	}
 }
 
 static void mx_start(struct netport *p)
@@ -280,7 +283,7 @@ static const struct port_ops mx_ops = {
 
 int mueslix_attach(struct pci_func *f, u32 irq_port, struct netport **ports)
 {
-	struct mueslix *m = boot_alloc(sizeof(*m), 8);
+	struct mueslix *m = card_alloc(f->slot, sizeof(*m), 8);
 
 	memset(m, 0, sizeof(*m));
 	m->regs = KSEG1(f->bar);
@@ -289,8 +292,8 @@ int mueslix_attach(struct pci_func *f, u32 irq_port, struct netport **ports)
 
 		c->chip = m;
 		c->regs = m->regs + 0x100 * (k + 1);
-		c->rx = (volatile struct mdesc *)KSEG1(PHYS(boot_alloc(NRX * sizeof(struct mdesc), 64)));
-		c->tx = (volatile struct mdesc *)KSEG1(PHYS(boot_alloc(NTX * sizeof(struct mdesc), 64)));
+		c->rx = (volatile struct mdesc *)KSEG1(PHYS(card_alloc(f->slot, NRX * sizeof(struct mdesc), 64)));
+		c->tx = (volatile struct mdesc *)KSEG1(PHYS(card_alloc(f->slot, NTX * sizeof(struct mdesc), 64)));
 		c->port.ops = &mx_ops;
 		c->port.chip = c;
 		c->port.unit = k;

@@ -30,6 +30,9 @@ u8 *pkt_push(struct pkt *p, u32 n);   /* prepends n bytes */
 int pkt_pull(struct pkt *p, u32 n);   /* drops n bytes; 0 when shorter */
 struct pkt *pkt_copy(const struct pkt *p);
 void *boot_alloc(u32 size, u32 align); /* never freed */
+/* Memory of the card in a slot, freed all together. */
+void *card_alloc(int slot, u32 size, u32 align);
+void card_free(int slot);
 u32 boot_alloc_used(void);
 u32 pkt_free_count(int huge);
 u32 pkt_total(int huge);
@@ -69,6 +72,7 @@ struct netchip {
 };
 
 void netchip_register(struct netchip *c, u32 slot, u32 irq_port);
+void netchip_unregister(u32 slot);         /* all of a slot's */
 void netdev_interrupt(void);
 void netdev_service(void);
 
@@ -137,6 +141,9 @@ extern struct iface *iface_list;
 struct iface *iface_add(enum if_kind kind, const char *type, u32 speed, u32 slot, u32 unit, struct netport *port);
 struct iface *iface_loopback(u32 number, int create);
 void iface_delete(struct iface *ifp);
+/* Takes the interface's port away with its card; the configuration stays for
+ * the day that iface_add is called for the same interface again. */
+void iface_detach(struct iface *ifp);
 struct iface *iface_by_ip(u32 ip);
 const char *iface_short_type(const struct iface *ifp);
 void iface_set_shutdown(struct iface *ifp, int shutdown);
@@ -287,6 +294,10 @@ struct card_info {
 };
 extern struct card_info cards[MAX_SLOTS];
 void cards_init(void);
+/* Notes that something moved in these bays (bit n: bay n); interrupt context. */
+void cards_event(u32 bays);
+void cards_service(void);   /* foreground */
+void cards_hold(int on);    /* no card comes or goes meanwhile */
 
 /* pci.c */
 struct pci_func {
@@ -300,6 +311,8 @@ struct pci_func {
 extern struct pci_func pci_funcs[MAX_PCI];
 extern u32 pci_count;
 void pci_scan(void);
+void pci_scan_slot(u32 slot);   /* a card that came */
+void pci_forget_slot(u32 slot); /* one that went */
 u32 pci_read(const struct pci_func *f, u32 reg);
 void pci_write(const struct pci_func *f, u32 reg, u32 v);
 void pci_show(void);

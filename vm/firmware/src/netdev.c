@@ -14,6 +14,20 @@ void netchip_register(struct netchip *c, u32 slot, u32 irq_port)
 	io_w32(KSEG1(c->irq->mask), io_r32(KSEG1(c->irq->mask)) | c->irq_bit);
 }
 
+void netchip_unregister(u32 slot)
+{
+	const struct net_irq *irq = &machine.board->slots[slot].irq;
+	u32 s = irq_disable();
+
+	for (struct netchip **p = &chips; *p;)
+		if ((*p)->irq == irq)
+			*p = (*p)->next;
+		else
+			p = &(*p)->next;
+	io_w32(KSEG1(irq->mask), io_r32(KSEG1(irq->mask)) & ~(0xffu << irq->shift));
+	irq_restore(s);
+}
+
 /* The lines are levels: each chip is quieted here and looked at later. */
 void netdev_interrupt(void)
 {

@@ -38,6 +38,16 @@ static const struct window {
 };
 
 static u32 next_mem, mem_end, next_bus;
+static int no_room;     /* something got no window */
+
+/* What is behind the bridge of a slot, for cards that come later: its bus, and
+ * the memory that the bridge passes. */
+static struct bay {
+	u8 bus;                 /* 0: the slot has no bridge of its own */
+	struct pci_func bridge;
+	u32 start, end;
+} bays[MAX_SLOTS];
+static u32 top_mem, end_mem;  /* what no bridge has */
 
 static u32 select_reg(u32 root, u32 addr)
 {
@@ -81,8 +91,10 @@ static void assign(struct pci_func *f)
 		if (w->bar == 0x18 && f->dev == 2)
 			size = 0x400000;
 		next_mem = align_up(next_mem, size);
-		if (next_mem + size > mem_end)
+		if (next_mem + size > mem_end) {
+			no_room = 1;
 			return;
+		}
 		if (f->bar)
 			f->bar2 = next_mem;
 		else
@@ -94,6 +106,26 @@ static void assign(struct pci_func *f)
 }
 
 static void scan_bus(u32 root, u32 bus, struct pci_path path);
+
+static void set_window(struct pci_func *f, u32 start, u32 end)
+{
+	if (end > start)
+		pci_write(f, PCI_BRIDGE_MEM, (start >> 16 & 0xfff0) | ((end - 1) & 0xfff00000));
+	else
+		pci_write(f, PCI_BRIDGE_MEM, 0x0000fff0);
+}
+
+static void note_bay(const struct pci_func *f, struct pci_path path, u32 bus, u32 start, u32 end)
+{
+	int slot;
+
+	if (path.depth >= PCI_MAX_DEPTH)
+		return;
+	path.dev[path.depth++] = 0;
+	slot = machine.board->slot_of(&path, machine.cpu->topology);
+	if (slot >= 0 && slot < MAX_SLOTS)
+		bays[slot] = (struct bay){ (u8)bus, *f, start, end };
+}
 
 /* Depth first: the bridge passes every higher bus number while what is behind
  * it is being counted. Its memory window covers exactly what was assigned. */
@@ -107,10 +139,8 @@ static void scan_bridge(struct pci_func *f, struct pci_path path)
 	scan_bus(f->root, bus, path);
 	next_mem = align_up(next_mem, 0x100000);
 	pci_write(f, PCI_BUSES, f->bus | bus << 8 | next_bus << 16);
-	if (next_mem > start)
-		pci_write(f, PCI_BRIDGE_MEM, (start >> 16 & 0xfff0) | ((next_mem - 1) & 0xfff00000));
-	else
-		pci_write(f, PCI_BRIDGE_MEM, 0x0000fff0);
+	set_window(f, start, next_mem);
+	note_bay(f, path, bus, start, next_mem);
 	pci_write(f, PCI_BRIDGE_IO, 0x000000f0);
 	pci_write(f, PCI_BRIDGE_PREFETCH, 0x0000fff0);
 	pci_write(f, PCI_COMMAND, CMD_MEM_MASTER);
@@ -163,6 +193,42 @@ void pci_scan(void)
 		next_bus = 0;
 		scan_bus(root, 0, path);
 	}
+	top_mem = align_up(next_mem, 0x100000);
+	end_mem = mem_end;
+}
+
+void pci_forget_slot(u32 slot)
+{
+	u32 n = 0;
+
+	for (u32 i = 0; i < pci_count; i++)
+		if (pci_funcs[i].slot != (int)slot)
+			pci_funcs[n++] = pci_funcs[i];
+	pci_count = n;
+}
+
+/* Behind the bridge there is what a card before this one had, or else what is
+ * left. */
+void pci_scan_slot(u32 slot)
+{
+	struct bay *b = &bays[slot];
+	u32 first = pci_count;
+
+	if (!b->bus)
+		return;
+	next_mem = b->start;
+	mem_end = b->end;
+	no_room = 0;
+	scan_bus(b->bridge.root, b->bus, b->bridge.path);
+	if (!no_room)
+		return;
+	pci_count = first;
+	next_mem = top_mem;
+	mem_end = end_mem;
+	scan_bus(b->bridge.root, b->bus, b->bridge.path);
+	b->start = top_mem;
+	b->end = top_mem = align_up(next_mem, 0x100000);
+	set_window(&b->bridge, b->start, b->end);
 }
 
 void pci_show(void)

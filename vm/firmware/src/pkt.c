@@ -24,6 +24,42 @@ void *boot_alloc(u32 size, u32 align)
 	return p;
 }
 
+/* Memory of cards goes back when its card does and is taken again by size, so
+ * that a card which comes and goes takes no more than one that stays. Blocks
+ * of one size and alignment have one use, cached or not. */
+static struct block {
+	void *p;
+	u32 size, align;
+	int slot;               /* -1: free */
+	struct block *next;
+} *blocks;
+
+void *card_alloc(int slot, u32 size, u32 align)
+{
+	struct block *b;
+
+	for (b = blocks; b; b = b->next)
+		if (b->slot < 0 && b->size == size && b->align == align)
+			break;
+	if (!b) {
+		b = boot_alloc(sizeof(*b), 4);
+		b->p = boot_alloc(size, align);
+		b->size = size;
+		b->align = align;
+		b->next = blocks;
+		blocks = b;
+	}
+	b->slot = slot;
+	return b->p;
+}
+
+void card_free(int slot)
+{
+	for (struct block *b = blocks; b; b = b->next)
+		if (b->slot == slot)
+			b->slot = -1;
+}
+
 u32 boot_alloc_used(void)
 {
 	return heap - (u32)_heap_start;

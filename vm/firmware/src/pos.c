@@ -73,8 +73,11 @@ static void pos_stop(struct netport *p)
 		pkt_free(d->tx_pkt[i]);
 		d->tx_pkt[i] = NULL;
 	}
-	for (u32 i = 0; i < NRX; i++)
+	for (u32 i = 0; i < NRX; i++) {
 		d->rx[i].control = 0;
+		pkt_free(d->rx_pkt[i]);
+		d->rx_pkt[i] = NULL;
+	}
 }
 
 static void pos_start(struct netport *p)
@@ -209,7 +212,7 @@ static const struct port_ops pos_ops = {
 
 struct netport *pos_attach(struct pci_func *rx, struct pci_func *tx, struct pci_func *cs, u32 irq_port)
 {
-	struct pos *d = boot_alloc(sizeof(*d), 8);
+	struct pos *d = card_alloc(cs->slot, sizeof(*d), 8);
 
 	memset(d, 0, sizeof(*d));
 	/* The framer's registers reach beyond the range after reset. */
@@ -217,8 +220,8 @@ struct netport *pos_attach(struct pci_func *rx, struct pci_func *tx, struct pci_
 	d->rx_regs = KSEG1(rx->bar2);
 	d->tx_regs = KSEG1(tx->bar2);
 	d->framer = KSEG1(cs->bar2);
-	d->rx = (volatile struct desc *)KSEG1(PHYS(boot_alloc(NRX * sizeof(struct desc), 64)));
-	d->tx = (volatile struct desc *)KSEG1(PHYS(boot_alloc(NTX * sizeof(struct desc), 64)));
+	d->rx = (volatile struct desc *)KSEG1(PHYS(card_alloc(cs->slot, NRX * sizeof(struct desc), 64)));
+	d->tx = (volatile struct desc *)KSEG1(PHYS(card_alloc(cs->slot, NTX * sizeof(struct desc), 64)));
 	d->port.ops = &pos_ops;
 	d->port.chip = d;
 	d->chip.interrupt = pos_interrupt;

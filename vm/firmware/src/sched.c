@@ -19,6 +19,8 @@ u32 sched_turn(void)
 
 	sched_pending = 0;
 	irq_restore(s);
+	if (p & PEND_CARDS)
+		cards_service();
 	if (p & PEND_NET)
 		netdev_service();
 	if (p & PEND_TIMER)

@@ -7,6 +7,7 @@
 #define PEND_TIMER 1u
 #define PEND_NET 2u
 #define PEND_CONSOLE 4u
+#define PEND_CARDS 8u
 
 extern volatile u32 sched_pending;
 
