@@ -37,6 +37,7 @@ type Kind int
 const (
 	Ethernet Kind = iota
 	Serial
+	ATM
 	POS
 )
 

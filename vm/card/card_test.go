@@ -217,7 +217,7 @@ func TestErrors(t *testing.T) {
 			}
 		}
 	}
-	if want := []string{"C7200-IO-FE", "C7200-IO-2FE", "C7200-IO-GE-E", "PA-FE-TX", "PA-2FE-TX", "PA-GE", "PA-4E", "PA-8E", "PA-4T+", "PA-8T", "PA-POS-OC3", "PA-4B", "PA-MC-8TE1", "C7200-JC-PA"}; !slices.Equal(Names(), want) {
+	if want := []string{"C7200-IO-FE", "C7200-IO-2FE", "C7200-IO-GE-E", "PA-FE-TX", "PA-2FE-TX", "PA-GE", "PA-4E", "PA-8E", "PA-4T+", "PA-8T", "PA-A1", "PA-POS-OC3", "PA-4B", "PA-MC-8TE1", "C7200-JC-PA"}; !slices.Equal(Names(), want) {
 		t.Errorf("names %q, want %q", Names(), want)
 	}
 }

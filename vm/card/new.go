@@ -85,6 +85,7 @@ var models = []model{
 		0x010E, 0x010F, 0xFFFF, 0xFFFF, 0x4906, 0x2E07, 0x0000, 0x0000,
 		0x5000, 0x0000, 0x0010, 0x2400, 0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF,
 	}, func(c *built, s Slot) error { return c.addMueslix(s, 2) }},
+	{"PA-A1", false, atmEEPROM, atmCard},
 	{"PA-POS-OC3", false, posEEPROM, posCard},
 	{"PA-4B", false, briEEPROM, briCard},
 	{"PA-MC-8TE1", false, mc8te1EEPROM, mc8te1Card},

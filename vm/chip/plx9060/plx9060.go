@@ -1,7 +1,7 @@
 // Package plx9060 models the bridges PCI 9060 and PCI 9054 of PLX, which stand
 // between PCI and the local bus of a port adapter: a window of registers, one or
 // two windows ("local address spaces") through which the CPU reaches the local
-// bus, and two doorbells.
+// bus, and two doorbells. The PCI 9060ES only says that it is there.
 //
 // Source: adapters-7200 reference, section 15. It has what Dynamips has of the
 // parts: mailboxes, interrupt and DMA registers read 0 and take no writes.
@@ -42,13 +42,18 @@ type Model int
 
 // The parts.
 const (
-	PCI9060 Model = iota // one local address space
-	PCI9054              // two
+	PCI9060   Model = iota // one local address space
+	PCI9054                // two
+	PCI9060ES              // neither spaces nor registers (14.1)
 )
 
+// spaces is the number of local address spaces of each part.
+var spaces = [...]uint8{PCI9060: 1, PCI9054: 2, PCI9060ES: 0}
+
 var headers = [...]chip.Header{
-	PCI9060: header(0x9060),
-	PCI9054: header(0x9054),
+	PCI9060:   header(0x9060),
+	PCI9054:   header(0x9054),
+	PCI9060ES: {ID: 0x906E10B5},
 }
 
 // header is the fixed part of the configuration space, whose class reads 0
@@ -163,13 +168,8 @@ func (c *Chip) ID() uint32 { return c.header.ID }
 
 // spaceAt returns which space's base is the configuration register, if any's.
 func (c *Chip) spaceAt(reg uint8) (i int, ok bool) {
-	switch {
-	case reg == cfgSpace0:
-		return 0, true
-	case reg == cfgSpace1 && c.cfg.Model == PCI9054:
-		return 1, true
-	}
-	return 0, false
+	n := (reg - cfgSpace0) / (cfgSpace1 - cfgSpace0)
+	return int(n), reg%4 == 0 && n < spaces[c.cfg.Model]
 }
 
 // ConfigRead implements pci.Function. A base of all ones reads as the range,

@@ -124,6 +124,19 @@ func TestConfigurationSpace(t *testing.T) {
 	}
 }
 
+// The PCI 9060ES is an ID and nothing else.
+func TestPCI9060ES(t *testing.T) {
+	r := newRig(t, PCI9060ES)
+	r.WantWord("ID", r.chip.ID(), 0x906E10B5)
+	for _, reg := range []uint8{0x08, 0x10, 0x14, 0x18, 0x1C, 0x3C} {
+		r.chip.ConfigWrite(reg, 0x48000000)
+		r.WantWord("register", r.chip.ConfigRead(reg), 0)
+	}
+	if r.Mapped {
+		t.Error("registers in the map")
+	}
+}
+
 // FuzzGuest plays a guest that knows nothing: no space is ever larger than the
 // bus of 4 GiB.
 func FuzzGuest(f *testing.F) {

@@ -1,10 +1,14 @@
 package tneta1570
 
-import "testing"
+import (
+	"testing"
+
+	"dynemu/vm/chip/chiptest"
+)
 
 func benchRig(b *testing.B) *rig {
-	r := newRig(&testing.T{})
-	r.drop = true
+	r := newRig(b)
+	r.cable.Drop = true
 	r.start()
 	r.open(1, 5, 77, aalAAL5)
 	b.SetBytes(1500)
@@ -17,14 +21,14 @@ func benchRig(b *testing.B) *rig {
 // segmentation ring, and the completion entry given back.
 func BenchmarkTransmit(b *testing.B) {
 	r := benchRig(b)
-	buf := r.buffer(0, ready, 0, line, pattern(1500))
+	buf := r.buffer(0, ready, 0, line, chiptest.Pattern(1500))
 	for i := range b.N {
-		r.now += 33 * cellTime
+		r.Advance(33 * cellTime)
 		r.queue(1, buf)
-		r.put(txDone+4*uint64(i%(doneLast+1)), ownBit)
+		r.Put(txDone+4*uint64(i%(doneLast+1)), ownBit)
 	}
-	if r.count != 32*b.N {
-		b.Errorf("%d cells sent", r.count)
+	if r.cable.Count != 32*b.N {
+		b.Errorf("%d cells sent", r.cable.Count)
 	}
 }
 
@@ -33,13 +37,13 @@ func BenchmarkTransmit(b *testing.B) {
 func BenchmarkReceive(b *testing.B) {
 	r := benchRig(b)
 	r.set(FreeRings+4, 40<<freeSizeShift)
-	all := aal5(line, pattern(1500), standard)
+	all := aal5(line, chiptest.Pattern(1500), standard)
 	for i := range b.N {
 		r.receive(all)
 		if _, ok := r.done(); !ok {
 			b.Fatal("no completion")
 		}
-		r.put(uint64(freeRing+4*(i%freeSize)), ownBit|uint32(rxBuf)>>2)
+		r.Put(uint64(freeRing+4*(i%freeSize)), ownBit|uint32(rxBuf)>>2)
 		r.get(RegStatus)
 	}
 }

@@ -1,39 +1,24 @@
 package tneta1570
 
 import (
-	"bytes"
 	"encoding/binary"
 	"hash/crc32"
-	"sync/atomic"
 	"testing"
 
 	"dynemu/vm/atm"
-	"dynemu/vm/chip"
-	"dynemu/vm/event"
-	"dynemu/vm/mem"
+	"dynemu/vm/chip/chiptest"
 )
 
-// rig is a guest's surroundings: RAM, time, an interrupt line and a cable.
+// rig is a chip with its cable, and the places of its driver in the rings.
 type rig struct {
-	*testing.T
-	mem       *mem.Map
-	loop      *event.Loop
-	now       int64
-	chip      *Chip
-	irq       bool
-	base      uint64
-	mapped    bool
-	sent      [][]byte
-	count     int
-	drop      bool // count cells, do not keep them
-	unplugged bool
-	nextTx    int // positions of the driver
-	nextDone  int
+	*chiptest.Rig
+	chip     *Chip
+	cable    chiptest.Wire
+	nextTx   int
+	nextDone int
 }
 
 const (
-	ramSize = 1 << 20
-
 	segRing  = 0x1000 // circuit i: + 0x400*i
 	segLast  = 7
 	txDone   = 0x8000 // with interrupt
@@ -49,54 +34,20 @@ const (
 	bufSize  = 0x1000
 )
 
-func newRig(t *testing.T) *rig {
-	r := &rig{T: t, mem: &mem.Map{}}
-	if err := r.mem.Add(&mem.Region{Name: "ram", Len: ramSize, RAM: make([]byte, ramSize), Cacheable: true}); err != nil {
-		t.Fatal(err)
-	}
-	var attention atomic.Uint32
-	r.loop = event.NewWithSource(&attention, func() int64 { return r.now })
-	r.chip = New(Config{Memory: r.mem, Clock: r.loop, IRQ: func(on bool) { r.irq = on }, Window: r})
-	r.chip.Attach(r)
+func newRig(t testing.TB) *rig {
+	r := &rig{Rig: chiptest.New(t)}
+	r.chip = New(Config{Memory: r.Mem, Clock: r.Loop, IRQ: r.SetIRQ, Window: r})
+	r.chip.Attach(&r.cable)
 	return r
-}
-
-func (r *rig) MoveTo(base uint64) { r.base, r.mapped = base, base != chip.Unmapped }
-func (r *rig) Plugged() bool      { return !r.unplugged }
-func (r *rig) Send(cell []byte) {
-	r.count++
-	if !r.drop {
-		r.sent = append(r.sent, bytes.Clone(cell))
-	}
 }
 
 func (r *rig) get(off uint64) uint32    { return uint32(r.chip.Read(off, 4)) }
 func (r *rig) set(off uint64, v uint32) { r.chip.Write(off, 4, uint64(v)) }
-func (r *rig) word(pa uint64) uint32    { return r.mem.Read32(pa) }
-func (r *rig) put(pa uint64, v uint32)  { r.mem.Write32(pa, v) }
-
-func (r *rig) bytes(pa uint64, n int) []byte {
-	b := make([]byte, n)
-	r.mem.ReadAt(pa, b)
-	return b
-}
-
-func (r *rig) advance(ns int64) {
-	r.now += ns
-	r.loop.RunPending()
-}
-
-func (r *rig) wantWord(what string, got, want uint32) {
-	r.Helper()
-	if got != want {
-		r.Errorf("%s = %08X, want %08X", what, got, want)
-	}
-}
 
 func (r *rig) wantSent(n int) {
 	r.Helper()
-	if r.count != n {
-		r.Fatalf("%d cells sent, want %d", r.count, n)
+	if r.cable.Count != n {
+		r.Fatalf("%d cells sent, want %d", r.cable.Count, n)
 	}
 }
 
@@ -111,15 +62,15 @@ func (r *rig) start() {
 	r.set(RegRxNotify, rxDone)
 	r.set(RegRxQuiet, rxQuietR)
 	for i := range uint64(doneLast + 1) {
-		r.put(txDone+4*i, ownBit)
-		r.put(txQuiet+4*i, ownBit)
-		r.put(rxDone+32*i+16, ownBit)
-		r.put(rxQuietR+32*i+16, ownBit)
+		r.Put(txDone+4*i, ownBit)
+		r.Put(txQuiet+4*i, ownBit)
+		r.Put(rxDone+32*i+16, ownBit)
+		r.Put(rxQuietR+32*i+16, ownBit)
 	}
 	r.set(FreeRings, freeRing)
 	r.set(FreeRings+4, cells<<freeSizeShift)
 	for i := range freeSize {
-		r.put(uint64(freeRing+4*i), ownBit|uint32(rxBuf+i*bufSize)>>2)
+		r.Put(uint64(freeRing+4*i), ownBit|uint32(rxBuf+i*bufSize)>>2)
 	}
 	r.set(RegMask, StatusTx|StatusRx)
 	r.set(RegConfig, 0x30)
@@ -143,11 +94,11 @@ func (r *rig) open(i, vpi, vci, types uint32) {
 func (r *rig) buffer(n int, bits uint32, next uint32, h atm.Header, data []byte) uint32 {
 	at := uint32(txBuf + n*bufSize)
 	const offset = 5
-	r.mem.WriteAt(uint64(at+bufferHeader+offset), data)
-	r.put(uint64(at+4), next>>2)
-	r.put(uint64(at+8), uint32(h))
-	r.put(uint64(at+12), 0xABCD0000) // UU and CPI
-	r.put(uint64(at), bits|offset<<offsetShift|uint32(len(data)))
+	r.Mem.WriteAt(uint64(at+bufferHeader+offset), data)
+	r.Put(uint64(at+4), next>>2)
+	r.Put(uint64(at+8), uint32(h))
+	r.Put(uint64(at+12), 0xABCD0000) // UU and CPI
+	r.Put(uint64(at), bits|offset<<offsetShift|uint32(len(data)))
 	return at
 }
 
@@ -155,24 +106,24 @@ func (r *rig) buffer(n int, bits uint32, next uint32, h atm.Header, data []byte)
 func (r *rig) queue(i uint32, buf uint32) {
 	at := uint64(segRing+0x400*i) + 4*uint64(r.nextTx)
 	r.nextTx = (r.nextTx + 1) % (segLast + 1)
-	r.put(at, ownBit|buf>>2)
+	r.Put(at, ownBit|buf>>2)
 }
 
 // packet takes the AAL5 packet out of what was sent.
 func (r *rig) packet(h atm.Header) (data []byte, uu uint16) {
 	r.Helper()
 	var pdu []byte
-	for i, cell := range r.sent {
+	for i, cell := range r.cable.Sent {
 		want := h
-		if i == len(r.sent)-1 {
+		if i == len(r.cable.Sent)-1 {
 			want |= atm.UserEnd
 		}
 		if got := atm.ReadHeader(cell); got != want || cell[4] != want.HEC() || len(cell) != 53 {
-			r.Fatalf("cell %d of %d is %d bytes: %x, want header %08X", i, len(r.sent), len(cell), cell, want)
+			r.Fatalf("cell %d of %d is %d bytes: %x, want header %08X", i, len(r.cable.Sent), len(cell), cell, want)
 		}
 		pdu = append(pdu, cell[5:]...)
 	}
-	r.sent, r.count = nil, 0
+	r.cable.Sent, r.cable.Count = nil, 0
 	if len(pdu) == 0 {
 		r.Fatal("nothing was sent")
 	}
@@ -241,12 +192,12 @@ func (r *rig) receive(cells [][]byte) {
 func (r *rig) done() (words [8]uint32, ok bool) {
 	at := uint64(rxDone + 32*r.nextDone)
 	for i := range words {
-		words[i] = r.word(at + 4*uint64(i))
+		words[i] = r.Word(at + 4*uint64(i))
 	}
 	if words[4]&ownBit != 0 {
 		return words, false
 	}
-	r.put(at+16, ownBit)
+	r.Put(at+16, ownBit)
 	r.nextDone = (r.nextDone + 1) % (doneLast + 1)
 	return words, true
 }
@@ -256,11 +207,11 @@ func (r *rig) done() (words [8]uint32, ok bool) {
 func (r *rig) chain(first uint32) (data []byte, buffers int) {
 	r.Helper()
 	for at := first; ; {
-		w := r.word(uint64(at + 4))
+		w := r.Word(uint64(at + 4))
 		if (w&bufferFirst != 0) != (at == first) {
 			r.Errorf("buffer %X has word %08X", at, w)
 		}
-		data = append(data, r.bytes(uint64(at+16), cells*48)...)
+		data = append(data, r.Bytes(uint64(at+16), cells*48)...)
 		if buffers++; w&bufferLast != 0 || w&pointer == 0 {
 			return data, buffers
 		}
@@ -271,14 +222,6 @@ func (r *rig) chain(first uint32) (data []byte, buffers int) {
 // refill gives all receive buffers back.
 func (r *rig) refill() {
 	for i := range freeSize {
-		r.put(uint64(freeRing+4*i), ownBit|uint32(rxBuf+i*bufSize)>>2)
+		r.Put(uint64(freeRing+4*i), ownBit|uint32(rxBuf+i*bufSize)>>2)
 	}
-}
-
-func pattern(n int) []byte {
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = byte(i*7 + n)
-	}
-	return b
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"dynemu/vm/atm"
+	"dynemu/vm/chip/chiptest"
 )
 
 const line = atm.Header(5<<20 | 77<<4) // circuit 5/77
@@ -22,36 +23,36 @@ func TestControlMemory(t *testing.T) {
 	for _, off := range []uint64{0, 0x30C0, 0x3400, 0x3FFC, 0x7FFC, 0x10000, 0xFFFFC} {
 		v := 0x5A000000 | uint32(off)
 		r.set(off, v)
-		r.wantWord(fmt.Sprintf("%05X", off), r.get(off), v)
+		r.WantWord(fmt.Sprintf("%05X", off), r.get(off), v)
 		for _, size := range []int{1, 2, 8} {
 			if got := r.chip.Read(off+1, size); got != uint64(v) {
 				t.Errorf("%05X read %d wide: %X", off, size, got)
 			}
 		}
 		r.chip.Write(off+2, 1, 0x11)
-		r.wantWord(fmt.Sprintf("%05X after a byte", off), r.get(off), 0x11)
+		r.WantWord(fmt.Sprintf("%05X after a byte", off), r.get(off), 0x11)
 	}
 	for _, off := range []uint64{0x100000, 0x180000, 0x180008, 0x1FFFFC} {
 		r.set(off, 1)
-		r.wantWord(fmt.Sprintf("%05X", off), r.get(off), 0)
+		r.WantWord(fmt.Sprintf("%05X", off), r.get(off), 0)
 	}
-	r.wantWord("board", r.get(RegBoard), 0xA6)
+	r.WantWord("board", r.get(RegBoard), 0xA6)
 }
 
 // 14.2: a read clears what caused the interrupt.
 func TestStatus(t *testing.T) {
 	r := newRig(t)
 	r.set(RegStatus, 0xFFFFFFFF)
-	if r.irq {
+	if r.IRQ {
 		t.Error("interrupt without a mask")
 	}
 	r.set(RegMask, StatusRx)
-	if !r.irq {
+	if !r.IRQ {
 		t.Error("no interrupt")
 	}
-	r.wantWord("status", r.get(RegStatus), 0xFFFFFFFF)
-	r.wantWord("status after a read", r.get(RegStatus), 0xFFFFFC00)
-	if r.irq {
+	r.WantWord("status", r.get(RegStatus), 0xFFFFFFFF)
+	r.WantWord("status after a read", r.get(RegStatus), 0xFFFFFC00)
+	if r.IRQ {
 		t.Error("interrupt after the read")
 	}
 }
@@ -62,7 +63,7 @@ func TestTransmit(t *testing.T) {
 	r.start()
 	r.open(1, 5, 77, aalAAL5)
 	for n := range 300 {
-		data := pattern(n)
+		data := chiptest.Pattern(n)
 		buf := r.buffer(n%4, ready, 0, line|1, data)
 		r.queue(1, buf)
 		got, uu := r.packet(line | 1)
@@ -70,11 +71,11 @@ func TestTransmit(t *testing.T) {
 			t.Fatalf("%d bytes: %x, control %04X", n, got, uu)
 		}
 		i := uint64(n % (doneLast + 1))
-		r.wantWord("completion", r.word(txDone+4*i), buf>>2)
-		r.put(txDone+4*i, ownBit)
-		r.wantWord("segmentation ring", r.word(segRing+0x400+4*i), buf>>2)
-		if !r.irq || r.get(RegStatus) != StatusTx || r.irq {
-			t.Errorf("packet %d: interrupt %v", n, r.irq)
+		r.WantWord("completion", r.Word(txDone+4*i), buf>>2)
+		r.Put(txDone+4*i, ownBit)
+		r.WantWord("segmentation ring", r.Word(segRing+0x400+4*i), buf>>2)
+		if !r.IRQ || r.get(RegStatus) != StatusTx || r.IRQ {
+			t.Errorf("packet %d: interrupt %v", n, r.IRQ)
 		}
 	}
 }
@@ -97,7 +98,7 @@ func TestTransmitChain(t *testing.T) {
 				control |= txLast
 				next = 0
 			}
-			part := pattern(n)
+			part := chiptest.Pattern(n)
 			data = append(data, part...)
 			bufs = append(bufs, r.buffer(k, control, next, line, part))
 		}
@@ -108,7 +109,7 @@ func TestTransmitChain(t *testing.T) {
 		}
 		var back []uint32
 		for i := range uint64(doneLast + 1) {
-			if w := r.word(txDone + 4*i); w&ownBit == 0 {
+			if w := r.Word(txDone + 4*i); w&ownBit == 0 {
 				back = append(back, w<<2)
 			}
 		}
@@ -130,26 +131,26 @@ func TestTransmitWaits(t *testing.T) {
 	r.start()
 	r.open(2, 5, 77, aalAAL5)
 	second := uint32(txBuf + bufSize)
-	first := r.buffer(0, txReady|txFirst|aalAAL5, second, line, pattern(60))
-	r.put(uint64(second), 0)
+	first := r.buffer(0, txReady|txFirst|aalAAL5, second, line, chiptest.Pattern(60))
+	r.Put(uint64(second), 0)
 	r.queue(2, first)
 	r.wantSent(1)
-	r.advance(1e9)
+	r.Advance(1e9)
 	r.wantSent(1)
-	r.buffer(1, txReady|txLast|aalAAL5, 0, 0, pattern(40))
-	if got, _ := r.packet(line); !bytes.Equal(got, append(pattern(60), pattern(40)...)) {
+	r.buffer(1, txReady|txLast|aalAAL5, 0, 0, chiptest.Pattern(40))
+	if got, _ := r.packet(line); !bytes.Equal(got, append(chiptest.Pattern(60), chiptest.Pattern(40)...)) {
 		t.Errorf("%x", got)
 	}
-	if r.irq {
+	if r.IRQ {
 		t.Error("interrupt for the ring without")
 	}
-	r.wantWord("quiet ring", r.word(txQuiet), first>>2)
-	r.wantWord("quiet ring", r.word(txQuiet+4), second>>2)
+	r.WantWord("quiet ring", r.Word(txQuiet), first>>2)
+	r.WantWord("quiet ring", r.Word(txQuiet+4), second>>2)
 	// A ring entry whose buffer is released after it.
-	buf := r.buffer(2, 0, 0, line, pattern(10))
+	buf := r.buffer(2, 0, 0, line, chiptest.Pattern(10))
 	r.queue(2, buf)
 	r.wantSent(0)
-	r.buffer(2, ready, 0, line, pattern(10))
+	r.buffer(2, ready, 0, line, chiptest.Pattern(10))
 	r.wantSent(1)
 }
 
@@ -161,23 +162,23 @@ func TestTransmitTransparent(t *testing.T) {
 		r := newRig(t)
 		r.start()
 		r.open(1, 5, 77, c.types)
-		data := pattern(100)
+		data := chiptest.Pattern(100)
 		buf := r.buffer(0, txReady|txFirst|txLast|txNotify|c.types, 0, line, data)
 		r.queue(1, buf)
 		r.wantSent(3)
 		var got []byte
-		for i, cell := range r.sent {
+		for i, cell := range r.cable.Sent {
 			want := line
 			if i == 2 && c.marked {
 				want |= atm.UserEnd
 			}
-			r.wantWord("header", uint32(atm.ReadHeader(cell)), uint32(want))
+			r.WantWord("header", uint32(atm.ReadHeader(cell)), uint32(want))
 			got = append(got, cell[5:]...)
 		}
 		if !bytes.Equal(got, append(data, make([]byte, 44)...)) {
 			t.Errorf("%x", got)
 		}
-		r.wantWord("completion", r.word(txDone), buf>>2)
+		r.WantWord("completion", r.Word(txDone), buf>>2)
 	}
 }
 
@@ -188,18 +189,18 @@ func TestTransmitAbort(t *testing.T) {
 	r.start()
 	r.open(1, 5, 77, aalAAL5)
 	second := uint32(txBuf + bufSize)
-	first := r.buffer(0, txReady|txFirst|txNotify|aalAAL5, second, line, pattern(96))
-	r.put(uint64(second), 0)
+	first := r.buffer(0, txReady|txFirst|txNotify|aalAAL5, second, line, chiptest.Pattern(96))
+	r.Put(uint64(second), 0)
 	r.queue(1, first)
 	r.wantSent(2)
-	r.buffer(1, txReady|txNotify|aalAAL5|txAbort, 0, 0, pattern(96))
+	r.buffer(1, txReady|txNotify|aalAAL5|txAbort, 0, 0, chiptest.Pattern(96))
 	r.wantSent(3)
-	last := r.sent[2]
+	last := r.cable.Sent[2]
 	if h := atm.ReadHeader(last); h != line|atm.UserEnd || !bytes.Equal(last[45:49], []byte{0xAB, 0xCD, 0, 0}) {
 		t.Errorf("last cell %x", last)
 	}
-	r.wantWord("completion", r.word(txDone+4), second>>2|errorBit)
-	r.wantWord("segmentation ring", r.word(segRing+0x400), first>>2)
+	r.WantWord("completion", r.Word(txDone+4), second>>2|errorBit)
+	r.WantWord("segmentation ring", r.Word(segRing+0x400), first>>2)
 }
 
 // 14.2: no room in the completion ring. Nothing is lost.
@@ -209,18 +210,18 @@ func TestTransmitFreeze(t *testing.T) {
 	r.set(RegMask, StatusTxFreeze)
 	r.open(1, 5, 77, aalAAL5)
 	for i := range doneLast + 2 {
-		if r.irq {
+		if r.IRQ {
 			t.Fatalf("frozen after %d packets", i)
 		}
-		r.queue(1, r.buffer(i, ready, 0, line, pattern(10)))
+		r.queue(1, r.buffer(i, ready, 0, line, chiptest.Pattern(10)))
 	}
 	r.wantSent(doneLast + 1)
-	if !r.irq || r.get(RegStatus)&StatusTxFreeze == 0 {
+	if !r.IRQ || r.get(RegStatus)&StatusTxFreeze == 0 {
 		t.Error("no freeze")
 	}
-	r.put(txDone, ownBit)
+	r.Put(txDone, ownBit)
 	r.wantSent(doneLast + 2)
-	r.wantWord("completion", r.word(txDone), uint32(txBuf+(doneLast+1)*bufSize)>>2)
+	r.WantWord("completion", r.Word(txDone), uint32(txBuf+(doneLast+1)*bufSize)>>2)
 }
 
 // A circuit that is not in the schedule, or not on, sends nothing.
@@ -229,15 +230,15 @@ func TestSchedule(t *testing.T) {
 	r.start()
 	r.open(1, 5, 77, aalAAL5)
 	r.set(TxSchedule, 0)
-	queue := func() { r.queue(1, r.buffer(0, ready, 0, line, pattern(10))) }
+	queue := func() { r.queue(1, r.buffer(0, ready, 0, line, chiptest.Pattern(10))) }
 	queue()
-	r.advance(1e9)
+	r.Advance(1e9)
 	r.wantSent(0)
 	r.set(TxSchedule+4*3099, 1<<16) // the very last entry
 	r.wantSent(1)
 	r.set(TxSchedule+4*3100, 1)
 	r.set(TxSchedule+4*3099, 0)
-	r.put(txDone, ownBit)
+	r.Put(txDone, ownBit)
 	queue()
 	r.wantSent(1)
 	r.set(TxTable+32+12, r.get(TxTable+32+12)&^txOn)
@@ -249,7 +250,7 @@ func TestSchedule(t *testing.T) {
 	r.set(TxSchedule, 1|2<<16)
 	r.nextTx = 0
 	r.set(TxTable+64+12, txOn|(segRing+0x800)>>2)
-	r.queue(2, r.buffer(1, ready, 0, line+16, pattern(10)))
+	r.queue(2, r.buffer(1, ready, 0, line+16, chiptest.Pattern(10)))
 	r.wantSent(3)
 }
 
@@ -258,37 +259,35 @@ func TestIdle(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.open(1, 5, 77, aalAAL5)
-	r.queue(1, r.buffer(0, ready, 0, line, pattern(100)))
-	if r.chip.timer.Pending() {
-		t.Error("the timer runs")
-	}
+	r.queue(1, r.buffer(0, ready, 0, line, chiptest.Pattern(100)))
+	r.WantNoTimer("after a packet")
 }
 
 // The line takes no more than its rate, and loses nothing.
 func TestLineRate(t *testing.T) {
 	r := newRig(t)
-	r.drop = true
+	r.cable.Drop = true
 	r.start()
 	r.set(RegMask, 0)
 	r.open(1, 5, 77, aalAAL5)
-	buf := r.buffer(0, ready, 0, line, pattern(1000))
+	buf := r.buffer(0, ready, 0, line, chiptest.Pattern(1000))
 	queued := 0
 	const ms = 500
 	for range ms * 10 {
-		for r.word(uint64(segRing+0x400+4*r.nextTx))&ownBit == 0 {
+		for r.Word(uint64(segRing+0x400+4*r.nextTx))&ownBit == 0 {
 			r.queue(1, buf)
 			queued++
 			for i := range uint64(doneLast + 1) {
-				r.put(txDone+4*i, ownBit)
+				r.Put(txDone+4*i, ownBit)
 			}
 		}
-		r.advance(100_000)
+		r.Advance(100_000)
 	}
 	const want = ms * 1_000_000 / cellTime
-	if r.count < want || r.count > want+4096 {
-		t.Errorf("%d cells in %d ms, want %d", r.count, ms, want)
+	if r.cable.Count < want || r.cable.Count > want+4096 {
+		t.Errorf("%d cells in %d ms, want %d", r.cable.Count, ms, want)
 	}
-	r.advance(1e9)
+	r.Advance(1e9)
 	r.wantSent(queued * 21)
 }
 
@@ -296,14 +295,14 @@ func TestUnplugged(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.open(1, 5, 77, aalAAL5)
-	r.unplugged = true
-	buf := r.buffer(0, ready, 0, line, pattern(100))
+	r.cable.Unplugged = true
+	buf := r.buffer(0, ready, 0, line, chiptest.Pattern(100))
 	r.queue(1, buf)
 	r.wantSent(0)
-	r.wantWord("completion", r.word(txDone), buf>>2)
+	r.WantWord("completion", r.Word(txDone), buf>>2)
 	r.chip.Attach(nil)
 	r.queue(1, buf)
-	r.wantWord("completion", r.word(txDone+4), buf>>2)
+	r.WantWord("completion", r.Word(txDone+4), buf>>2)
 }
 
 // 14.4: every length, and every CRC that is out there.
@@ -313,24 +312,24 @@ func TestReceive(t *testing.T) {
 	r.open(1, 5, 77, aalAAL5)
 	for n := 1; n < 600; n += 7 {
 		for _, kind := range []crcKind{standard, routerCRC, bridgeCRC, wrongCRC} {
-			data := pattern(n)
+			data := chiptest.Pattern(n)
 			all := aal5(line, data, kind)
 			r.receive(all)
-			if !r.irq || r.get(RegStatus) != StatusRx {
+			if !r.IRQ || r.get(RegStatus) != StatusRx {
 				t.Fatal("no interrupt")
 			}
 			w, ok := r.done()
 			if !ok {
 				t.Fatal("no completion")
 			}
-			r.wantWord("header", w[0], uint32(line|atm.UserEnd))
+			r.WantWord("header", w[0], uint32(line|atm.UserEnd))
 			errors, owner := uint32(doneAAL5), uint32(0)
 			if kind == wrongCRC {
 				errors, owner = doneAAL5|doneCRC, errorBit
 			}
-			r.wantWord("errors", w[1], errors)
-			r.wantWord("trailer", w[3], uint32(n))
-			r.wantWord("owner", w[4], owner)
+			r.WantWord("errors", w[1], errors)
+			r.WantWord("trailer", w[3], uint32(n))
+			r.WantWord("owner", w[4], owner)
 			if w[2]&doneValid == 0 || w[5]|w[6]|w[7] != 0 {
 				t.Errorf("completion %08X", w)
 			}
@@ -341,7 +340,7 @@ func TestReceive(t *testing.T) {
 			if !bytes.Equal(got[:n], data) {
 				t.Errorf("%d bytes: %x", n, got[:n])
 			}
-			r.wantWord("first cell's header", r.word(uint64(w[2]<<2+8)), uint32(line|atm.Header(boolBit(len(all) == 1))))
+			r.WantWord("first cell's header", r.Word(uint64(w[2]<<2+8)), uint32(line|atm.Header(boolBit(len(all) == 1))))
 			r.refill()
 		}
 	}
@@ -361,30 +360,30 @@ func TestReceiveLookup(t *testing.T) {
 	r.open(1, 5, 77, aalAAL5)
 	none := func(what string) {
 		t.Helper()
-		if _, ok := r.done(); ok || r.irq {
+		if _, ok := r.done(); ok || r.IRQ {
 			t.Errorf("%s was received", what)
 		}
 	}
 	for _, h := range []atm.Header{atm.NewHeader(4, 77), atm.NewHeader(5, 78), atm.NewHeader(5, 1024), atm.NewHeader(5, 0xFFFF), atm.NewHeader(4095, 0xFFFF)} {
-		r.receive(aal5(h, pattern(10), standard))
+		r.receive(aal5(h, chiptest.Pattern(10), standard))
 		none(fmt.Sprintf("%d/%d", h.VPI(), h.VCI()))
 	}
 	r.chip.Receive(make([]byte, 52))
-	r.chip.Receive(append(aal5(line, pattern(10), standard)[0], 0))
+	r.chip.Receive(append(aal5(line, chiptest.Pattern(10), standard)[0], 0))
 	none("a datagram of another length")
 	// Indexes that lead out of the table.
 	for _, vpi := range []uint32{vpiEnable | 0xFFFF, vpiEnable | 0x7FFF<<16 | 0xFFFF, vpiEnable | 2047<<16 | 0xFFFF} {
 		r.set(VPITable+4*9, vpi)
-		r.receive(aal5(atm.NewHeader(9, 0), pattern(10), standard))
-		r.receive(aal5(atm.NewHeader(9, 0xFFFF), pattern(10), standard))
+		r.receive(aal5(atm.NewHeader(9, 0), chiptest.Pattern(10), standard))
+		r.receive(aal5(atm.NewHeader(9, 0xFFFF), chiptest.Pattern(10), standard))
 		none("a circuit outside of the table")
 	}
 	// The VCI mask hides bits from the check, not from the index.
 	r.set(VPITable+4*5, vpiEnable|(RxTable/entrySize+16)<<vpiBaseShift|15)
-	r.receive(aal5(line, pattern(10), standard))
+	r.receive(aal5(line, chiptest.Pattern(10), standard))
 	none("a VCI beyond the last one")
 	r.set(RegVCIMask, 64<<16)
-	r.receive(aal5(line, pattern(10), standard))
+	r.receive(aal5(line, chiptest.Pattern(10), standard))
 	if _, ok := r.done(); !ok {
 		t.Error("the VCI mask is not used")
 	}
@@ -403,15 +402,15 @@ func TestReceiveOAM(t *testing.T) {
 	for _, h := range []atm.Header{line | 4<<1, line | 5<<1, line | 6<<1, line | 7<<1, atm.NewHeader(5, 3), atm.NewHeader(5, 4)} {
 		cell := make([]byte, 53)
 		h.Put(cell)
-		copy(cell[5:], pattern(48))
+		copy(cell[5:], chiptest.Pattern(48))
 		r.chip.Receive(cell)
 		w, ok := r.done()
 		if !ok {
 			t.Fatalf("no completion for %08X", h)
 		}
-		r.wantWord("header", w[0], uint32(h))
-		r.wantWord("errors", w[1], 0)
-		if got := r.bytes(uint64(w[2]<<2+16), 48); !bytes.Equal(got, pattern(48)) {
+		r.WantWord("header", w[0], uint32(h))
+		r.WantWord("errors", w[1], 0)
+		if got := r.Bytes(uint64(w[2]<<2+16), 48); !bytes.Equal(got, chiptest.Pattern(48)) {
 			t.Errorf("%x", got)
 		}
 	}
@@ -448,19 +447,19 @@ func TestReceiveFIFO(t *testing.T) {
 	r.open(1, 5, 77, aalAAL5|rxFIFO)
 	const fifo = 0xB000
 	r.set(uint64(RxTable+(16+77)*32+24), rxOn|fifo>>2)
-	r.receive(aal5(line, pattern(20), standard))
+	r.receive(aal5(line, chiptest.Pattern(20), standard))
 	if _, ok := r.done(); ok {
 		t.Error("received without a buffer")
 	}
-	r.put(fifo, ownBit|rxBuf>>2)
-	r.receive(aal5(line, pattern(20), standard))
+	r.Put(fifo, ownBit|rxBuf>>2)
+	r.receive(aal5(line, chiptest.Pattern(20), standard))
 	w, ok := r.done()
 	if !ok {
 		t.Fatal("no completion")
 	}
-	r.wantWord("packet", w[2], doneValid|rxBuf>>2)
-	r.wantWord("owner", w[4], fifo>>2)
-	r.wantWord("the FIFO's word", r.word(fifo), ownBit|rxBuf>>2)
+	r.WantWord("packet", w[2], doneValid|rxBuf>>2)
+	r.WantWord("owner", w[4], fifo>>2)
+	r.WantWord("the FIFO's word", r.Word(fifo), ownBit|rxBuf>>2)
 }
 
 // No buffer: the packet is lost, the next one is not.
@@ -469,28 +468,28 @@ func TestReceiveStarved(t *testing.T) {
 	r.start()
 	r.open(1, 5, 77, aalAAL5)
 	for i := 2; i < freeSize; i++ {
-		r.put(uint64(freeRing+4*i), 0)
+		r.Put(uint64(freeRing+4*i), 0)
 	}
-	r.receive(aal5(line, pattern(600), standard)) // needs 4
+	r.receive(aal5(line, chiptest.Pattern(600), standard)) // needs 4
 	w, ok := r.done()
 	if !ok {
 		t.Fatal("buffers did not come back")
 	}
-	r.wantWord("errors", w[1], doneStarved|doneAAL5)
-	r.wantWord("owner", w[4], errorBit)
-	if got, buffers := r.chain(w[2] << 2); buffers != 2 || !bytes.Equal(got, pattern(600)[:2*cells*48]) {
+	r.WantWord("errors", w[1], doneStarved|doneAAL5)
+	r.WantWord("owner", w[4], errorBit)
+	if got, buffers := r.chain(w[2] << 2); buffers != 2 || !bytes.Equal(got, chiptest.Pattern(600)[:2*cells*48]) {
 		t.Errorf("%d buffers", buffers)
 	}
 	if _, ok := r.done(); ok {
 		t.Error("a second completion")
 	}
-	r.receive(aal5(line, pattern(10), standard)) // in one cell
-	r.receive(aal5(line, pattern(100), standard))
+	r.receive(aal5(line, chiptest.Pattern(10), standard)) // in one cell
+	r.receive(aal5(line, chiptest.Pattern(100), standard))
 	if _, ok := r.done(); ok {
 		t.Error("received without a buffer")
 	}
-	r.put(freeRing+4*2, ownBit|rxBuf>>2)
-	r.receive(aal5(line, pattern(100), standard))
+	r.Put(freeRing+4*2, ownBit|rxBuf>>2)
+	r.receive(aal5(line, chiptest.Pattern(100), standard))
 	if w, ok = r.done(); !ok || w[1] != doneAAL5 {
 		t.Errorf("the next packet: %08X", w)
 	}
@@ -501,7 +500,7 @@ func TestReceiveLostCell(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.open(1, 5, 77, aalAAL5)
-	a, b := aal5(line, pattern(100), standard), aal5(line, pattern(101), standard)
+	a, b := aal5(line, chiptest.Pattern(100), standard), aal5(line, chiptest.Pattern(101), standard)
 	r.receive(a[1:])
 	if w, ok := r.done(); !ok || w[1] != doneAAL5|doneCRC {
 		t.Errorf("without its first cell: %08X", w)
@@ -523,7 +522,7 @@ func TestReceiveOverflow(t *testing.T) {
 	r.start()
 	r.open(1, 5, 77, aalAAL5)
 	r.set(FreeRings+4, 2000<<freeSizeShift)
-	r.put(freeRing, ownBit|rxBuf>>2)
+	r.Put(freeRing, ownBit|rxBuf>>2)
 	cell := make([]byte, 53)
 	line.Put(cell)
 	for range 1366 {
@@ -539,7 +538,7 @@ func TestReceiveOverflow(t *testing.T) {
 	r.chip.Receive(cell)
 	(line | atm.UserEnd).Put(cell)
 	r.chip.Receive(cell)
-	r.receive(aal5(line, pattern(100), standard))
+	r.receive(aal5(line, chiptest.Pattern(100), standard))
 	if w, ok := r.done(); !ok || w[1] != doneAAL5 {
 		t.Errorf("the next: %08X", w)
 	}
@@ -551,13 +550,13 @@ func TestReceiveFreeze(t *testing.T) {
 	r.open(1, 5, 77, aalAAL5)
 	r.set(RegMask, StatusRxFreeze)
 	for range doneLast + 1 {
-		r.receive(aal5(line, pattern(10), standard))
+		r.receive(aal5(line, chiptest.Pattern(10), standard))
 	}
-	if r.irq {
+	if r.IRQ {
 		t.Error("frozen early")
 	}
-	r.receive(aal5(line, pattern(11), standard))
-	if !r.irq {
+	r.receive(aal5(line, chiptest.Pattern(11), standard))
+	if !r.IRQ {
 		t.Error("no interrupt")
 	}
 	for range doneLast + 1 {
@@ -565,7 +564,7 @@ func TestReceiveFreeze(t *testing.T) {
 			t.Errorf("completion %08X", w)
 		}
 	}
-	r.receive(aal5(line, pattern(12), standard))
+	r.receive(aal5(line, chiptest.Pattern(12), standard))
 	if w, ok := r.done(); !ok || w[3] != 12 {
 		t.Errorf("completion %08X", w)
 	}
@@ -586,16 +585,16 @@ func TestSoftReset(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.open(1, 5, 77, aalAAL5)
-	r.queue(1, r.buffer(0, ready, 0, line, pattern(10)))
-	r.receive(aal5(line, pattern(10), standard))
+	r.queue(1, r.buffer(0, ready, 0, line, chiptest.Pattern(10)))
+	r.receive(aal5(line, chiptest.Pattern(10), standard))
 	r.get(RegReset)
-	r.put(txDone, ownBit)
-	r.put(rxDone+16, ownBit)
-	buf := r.buffer(1, ready, 0, line, pattern(10))
+	r.Put(txDone, ownBit)
+	r.Put(rxDone+16, ownBit)
+	buf := r.buffer(1, ready, 0, line, chiptest.Pattern(10))
 	r.queue(1, buf)
-	r.receive(aal5(line, pattern(10), standard))
-	r.wantWord("completion", r.word(txDone), buf>>2)
-	r.wantWord("completion", r.word(rxDone+12), 10)
+	r.receive(aal5(line, chiptest.Pattern(10), standard))
+	r.WantWord("completion", r.Word(txDone), buf>>2)
+	r.WantWord("completion", r.Word(rxDone+12), 10)
 }
 
 func TestConfigurationSpace(t *testing.T) {
@@ -614,15 +613,15 @@ func TestConfigurationSpace(t *testing.T) {
 		{0x3C, 0xFFFFFFFF, 0x000001FF},
 	} {
 		r.chip.ConfigWrite(c.reg, c.write)
-		r.wantWord(fmt.Sprintf("register %02X after %08X", c.reg, c.write), r.chip.ConfigRead(c.reg), c.read)
+		r.WantWord(fmt.Sprintf("register %02X after %08X", c.reg, c.write), r.chip.ConfigRead(c.reg), c.read)
 	}
 	for _, c := range []struct {
 		base   uint32
 		mapped bool
 	}{{0xFFFFFFFF, false}, {0x4C000000, true}, {0, false}, {0x4D200000, true}} {
 		r.chip.ConfigWrite(0x10, c.base)
-		if r.mapped != c.mapped || c.mapped && r.base != uint64(c.base) {
-			t.Errorf("base %08X: window at %#x, mapped %v", c.base, r.base, r.mapped)
+		if r.Mapped != c.mapped || c.mapped && r.Base != uint64(c.base) {
+			t.Errorf("base %08X: window at %#x, mapped %v", c.base, r.Base, r.Mapped)
 		}
 	}
 }
@@ -633,9 +632,9 @@ func TestResetAndRestore(t *testing.T) {
 	r.open(1, 5, 77, aalAAL5)
 	r.chip.ConfigWrite(header.MemBase, 0x4C000000)
 	second := uint32(txBuf + bufSize)
-	r.put(uint64(second), 0)
-	r.queue(1, r.buffer(0, txReady|txFirst|txNotify|aalAAL5, second, line, pattern(60)))
-	all := aal5(line, pattern(100), standard)
+	r.Put(uint64(second), 0)
+	r.queue(1, r.buffer(0, txReady|txFirst|txNotify|aalAAL5, second, line, chiptest.Pattern(60)))
+	all := aal5(line, chiptest.Pattern(100), standard)
 	r.receive(all)
 	r.receive(all[:1])
 	var b bytes.Buffer
@@ -644,10 +643,10 @@ func TestResetAndRestore(t *testing.T) {
 	}
 	saved := r.chip.State
 	r.chip.Reset()
-	if r.irq || r.mapped || r.get(RegTxNotify) != 0 || len(r.chip.State.Packet) != 0 {
+	if r.IRQ || r.Mapped || r.get(RegTxNotify) != 0 || len(r.chip.State.Packet) != 0 {
 		t.Error("power-on reset leaves something")
 	}
-	r.buffer(1, txReady|txLast|txNotify|aalAAL5, 0, 0, pattern(40))
+	r.buffer(1, txReady|txLast|txNotify|aalAAL5, 0, 0, chiptest.Pattern(40))
 	r.wantSent(1)
 	var s State
 	if err := gob.NewDecoder(&b).Decode(&s); err != nil {
@@ -657,10 +656,10 @@ func TestResetAndRestore(t *testing.T) {
 		t.Error("state differs after encoding")
 	}
 	r.chip.Restore(s)
-	if !r.irq || r.base != 0x4C000000 {
+	if !r.IRQ || r.Base != 0x4C000000 {
 		t.Error("interrupt or window are not restored")
 	}
-	if got, _ := r.packet(line); !bytes.Equal(got, append(pattern(60), pattern(40)...)) {
+	if got, _ := r.packet(line); !bytes.Equal(got, append(chiptest.Pattern(60), chiptest.Pattern(40)...)) {
 		t.Errorf("%x", got)
 	}
 	r.done()
@@ -678,13 +677,13 @@ func TestCableLoop(t *testing.T) {
 	r.open(1, 5, 77, aalAAL5)
 	r.open(2, 5, 77, aalAAL5)
 	r.set(TxSchedule, 1|2<<16)
-	r.put(freeRing, ownBit|(segRing+0x800-16)>>2)
+	r.Put(freeRing, ownBit|(segRing+0x800-16)>>2)
 	r.chip.Attach(loop{r.chip})
-	other := r.buffer(1, ready, 0, atm.NewHeader(9, 9), pattern(10))
+	other := r.buffer(1, ready, 0, atm.NewHeader(9, 9), chiptest.Pattern(10))
 	r.queue(1, r.buffer(0, ready, 0, line, []byte{0x80 | byte(other>>26), byte(other >> 18), byte(other >> 10), byte(other >> 2)}))
-	r.advance(1)
-	r.wantWord("completion of the first", r.word(txDone), uint32(txBuf)>>2)
-	r.wantWord("completion of the second", r.word(txDone+4), other>>2)
+	r.Advance(1)
+	r.WantWord("completion of the first", r.Word(txDone), uint32(txBuf)>>2)
+	r.WantWord("completion of the second", r.Word(txDone+4), other>>2)
 }
 
 type loop struct{ chip *Chip }
