@@ -106,7 +106,7 @@ func adapterNamed(word string) string {
 
 // emulated holds the adapters of the 7200 that exist in this release.
 var emulated = []string{
-	"C7200-IO-FE", "C7200-IO-2FE", "C7200-IO-GE-E", "PA-FE-TX", "PA-2FE-TX", "PA-GE", "PA-4E", "PA-8E", "PA-4T+", "PA-8T", "PA-POS-OC3", "PA-4B", "PA-MC-8TE1", jacket,
+	"C7200-IO-FE", "C7200-IO-2FE", "C7200-IO-GE-E", "PA-FE-TX", "PA-2FE-TX", "PA-GE", "PA-4E", "PA-8E", "PA-4T+", "PA-8T", "PA-A1", "PA-POS-OC3", "PA-4B", "PA-MC-8TE1", jacket,
 }
 
 // unsupported says why a router cannot run in this release; "" when it can.

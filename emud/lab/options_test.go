@@ -255,7 +255,7 @@ func TestUnsupported(t *testing.T) {
 		{"f0/0 = LAN 1\nf1/0 = LAN 1\nslot2 = PA-8T\nslot3 = PA-4T", ""},
 		{"e1/7 = LAN 1\nslot2 = PA-4E", ""},
 		{"slot0 = C7200-JC-PA", ""},
-		{"slot2 = PA-A1", "PA-A1 in slot 2 is not supported yet"},
+		{"slot2 = PA-A1", ""},
 		{"f0/1 = LAN 1\nf1/0 = LAN 1\nf1/1 = LAN 1\ng2/0 = LAN 1", ""},
 		{"slot2 = PA-POS-OC3\nslot3 = PA-4B\nslot4 = PA-MC-8TE1", ""},
 		{"npe = npe-100\nmidplane = std\nram = 256", ""},

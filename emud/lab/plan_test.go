@@ -76,12 +76,12 @@ func TestDiff(t *testing.T) {
 			R3: link f0/0 - LAN 1 removed
 			R3: router removed`},
 		{"order of the sections", before, "[localhost]\n[[ROUTER R3]]\nf0/0 = LAN 1\n[[ROUTER R2]]\nf0/0 = LAN 1\n[[ROUTER R1]]\ns1/0 = R2 s1/0\nf0/0 = LAN 1\n", ``},
-		{"a card that waits", before, strings.Replace(before, "[[ROUTER R2]]", "[[ROUTER R2]]\nslot3 = PA-A1\n[[ROUTER R4]]\nmodel = 3640\n[[7200]]", 1), `
+		{"a card, and a model that waits", before, strings.Replace(before, "[[ROUTER R2]]", "[[ROUTER R2]]\nslot3 = PA-A1\n[[ROUTER R4]]\nmodel = 3640\n[[7200]]", 1), `
 			R2: link f0/0 - LAN 1 removed`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if c.name == "a card that waits" { // the f0/0 line lands in the defaults section
-				c.want = "R2: link f0/0 - LAN 1 removed\nR2: slots changed, in effect at the next start\nR4: router 3640 added; it cannot start: 3640 is not supported yet"
+			if c.name == "a card, and a model that waits" { // the f0/0 line lands in the defaults section
+				c.want = "R2: link f0/0 - LAN 1 removed\nR2: PA-A1 put into slot 3; slots changed, in effect at the next start\nR4: router 3640 added; it cannot start: 3640 is not supported yet"
 			}
 			old, now := mustParse(t, c.old), mustParse(t, c.new)
 			now.Inherit(old)
