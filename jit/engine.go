@@ -362,6 +362,7 @@ func (e *Engine) code(off int) uintptr { return e.arena.base() + uintptr(off) }
 
 // Execute implements mips.Engine.
 func (e *Engine) Execute() {
+	defer e.explain()
 	k := e.core
 	e.words.cause = 0
 	e.over = false

@@ -5,6 +5,7 @@ package jit
 import (
 	"bufio"
 	"debug/elf"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -104,7 +105,7 @@ func (h *haltReg) Write(off uint64, _ int, _ uint64) {
 
 // benchGuest runs the tests named in only, or all, and returns whether each
 // checksum was right. It prints a table when show is set.
-func benchGuest(t testing.TB, o *Options, only string, show bool) {
+func benchGuest(t testing.TB, o *Options, only string, show bool, between ...func(c *mips.CPU, e *Engine)) {
 	dir := guestBench(t)
 	table := readBenchTable(t, filepath.Join(dir, "insns.txt"))
 	var begin time.Time
@@ -177,6 +178,9 @@ func benchGuest(t testing.TB, o *Options, only string, show bool) {
 		}()
 	}
 	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); {
+		for _, fn := range between {
+			fn(c, e)
+		}
 		exit := c.Run(20000)
 		loop.RunPending()
 		if exit == mips.ExitStop {
@@ -189,6 +193,48 @@ func benchGuest(t testing.TB, o *Options, only string, show bool) {
 		}
 	}
 	t.Error("guest benchmark did not end")
+}
+
+var full = flag.Bool("full", false, "run what takes minutes")
+
+// TestGuestChecksums runs the whole benchmark and checks what it computes: with
+// little code memory; on both engines in turns; with -full also on each alone.
+func TestGuestChecksums(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
+	turn := 0
+	for _, c := range []struct {
+		name    string
+		full    bool
+		options *Options
+		between []func(*mips.CPU, *Engine)
+	}{
+		{name: "256 KiB of code memory", options: &Options{CodeBytes: 256 << 10}},
+		{name: "both in turns", options: &Options{}, between: []func(*mips.CPU, *Engine){func(c *mips.CPU, e *Engine) {
+			// One run of 30 belongs to the interpreter. What the engine was not
+			// told of meanwhile it must forget.
+			switch turn++; turn % 30 {
+			case 0:
+				c.SetEngine(nil)
+			case 1:
+				if turn > 30 {
+					c.SetEngine(e)
+					e.MapChanged()
+					e.CodeChanged()
+				}
+			}
+		}}},
+		{name: "translator", full: true, options: &Options{}},
+		{name: "interpreter", full: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.full && !*full {
+				t.Skip("SKIP: takes minutes; -full runs it")
+			}
+			benchGuest(t, c.options, "", false, c.between...)
+		})
+	}
 }
 
 // TestGuestBenchmark runs the benchmark and prints its table: DYNEMU_BENCH=1 on

@@ -3,6 +3,7 @@
 package jit
 
 import (
+	"bytes"
 	"encoding/binary"
 	"flag"
 	"math/rand/v2"
@@ -273,25 +274,49 @@ func TestInterruptStorm(t *testing.T) {
 	}
 }
 
+// tortureProgram loads, stores, calls, reads a device, has exceptions and patches
+// itself.
+func tortureProgram(b *box) {
+	b.poke(0xffffffff80000180, mfc0(26, 14), addiu(26, 26, 4), mtc0(26, 14), addiu(27, 27, 1), eret)
+	b.poke(codeAt,
+		lui(8, 0x8001), addiu(9, 0, 1000),
+		lw(10, 0, 8), addu(11, 11, 10), addu(11, 11, 9), sw(11, 0, 8), iw(0x29, 8, 11, 6), // sh
+		addiu(8, 8, 8), addiu(9, 9, -1), bne(9, 0, -8), nop,
+		jal(codeAt+4*30), nop,
+		0x0000000c,                                                  // syscall
+		lui(14, codeAt>>16&0xffff), ori(14, 14, codeAt&0xffff+4*33), // the last word of the function
+		iw(0x28, 14, 16, 3), // sb s0: its immediate
+		addiu(16, 16, 1), beq(0, 0, -19), nop)
+	b.poke(codeAt+4*30, lui(12, 0xbe00), lw(13, 0, 12), addu(11, 11, 13), addiu(15, 15, 0), jr(ra), nop)
+}
+
 // TestRuntimeTorture runs guests on several processors while the collector, the
 // profiler, stack dumps and signals interrupt them all the time; the results
-// must be those of the interpreter.
+// must be those of the interpreter. -torture says for how long.
 func TestRuntimeTorture(t *testing.T) {
-	program := func(b *box) {
-		b.poke(codeAt,
-			lui(8, 0x8001), addiu(9, 0, 1000),
-			lw(10, 0, 8), addu(11, 11, 10), addu(11, 11, 9), sw(11, 0, 8), iw(0x29, 8, 11, 6), // sh
-			addiu(8, 8, 8), addiu(9, 9, -1), bne(9, 0, -8), nop,
-			jal(codeAt+4*30), nop,
-			addiu(16, 16, 1), beq(0, 0, -15), nop)
-		b.poke(codeAt+4*30, lui(12, 0xbe00), lw(13, 0, 12), addu(11, 11, 13), jr(ra), nop)
-	}
-	const total = 30_000_000
+	const total = 20_000_000
 	want := newBox(t)
-	program(want)
+	tortureProgram(want)
 	for want.Instructions() < total {
 		want.Run(20000)
 	}
+	if s := want.State(); s.GPR[15] < 1000 || s.GPR[27] < 1000 {
+		t.Fatalf("the program does not do what it should: %d patched additions, %d exceptions", s.GPR[15], s.GPR[27])
+	}
+	for _, c := range []struct {
+		name            string
+		procs, machines int
+	}{{"1 processor", 1, 4}, {"2 processors", 2, 4}, {"64 processors", 64, 4}, {"50 machines", runtime.NumCPU(), 50}} {
+		t.Run(c.name, func(t *testing.T) {
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(c.procs))
+			torture(t, c.machines, want, total)
+		})
+	}
+}
+
+// torture has machines run at the same time until each has executed total
+// instructions, again and again while there is time.
+func torture(t *testing.T, machines int, want *box, total uint64) {
 	defer debug.SetGCPercent(debug.SetGCPercent(1))
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
@@ -310,7 +335,7 @@ func TestRuntimeTorture(t *testing.T) {
 			}
 		}()
 	}
-	busy(func() { b := make([]byte, 64<<10); sink.Store(&b) })
+	busy(func() { b := make([]byte, 64<<10); sink.Store(&b); time.Sleep(10 * time.Microsecond) })
 	busy(func() { runtime.GC(); time.Sleep(time.Millisecond) })
 	busy(func() {
 		buf := make([]byte, 64<<10)
@@ -331,12 +356,12 @@ func TestRuntimeTorture(t *testing.T) {
 	cycles := ms.NumGC
 	for begin := time.Now(); time.Since(begin) < *tortureFor && !t.Failed(); {
 		var cpus sync.WaitGroup
-		for range 4 {
+		for range machines {
 			cpus.Add(1)
 			go func() {
 				defer cpus.Done()
 				b := newBox(t)
-				program(b)
+				tortureProgram(b)
 				e, err := New(b.CPU, Options{Exact: true})
 				if err != nil {
 					t.Error(err)
@@ -347,7 +372,7 @@ func TestRuntimeTorture(t *testing.T) {
 					b.Run(20000)
 				}
 				x, y := b.State(), want.State()
-				if x.Retired != y.Retired || x.GPR != y.GPR {
+				if x.Retired != y.Retired || x.GPR != y.GPR || !bytes.Equal(b.ram, want.ram) {
 					t.Errorf("wrong result: %s", differ(y, x))
 				}
 			}()

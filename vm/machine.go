@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -260,6 +261,7 @@ func (m *Machine) Start() error {
 func (m *Machine) run() {
 	defer close(m.done)
 	defer m.state.Store(int32(Halted))
+	debug.SetPanicOnFault(true) // the translator says where it was (jit reference, 4.4)
 	runs := 0
 	for {
 		m.loop.RunPending()
