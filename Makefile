@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: build run stop test test-peer test-systemd lint bench bench-cpu fuzz firmware clean help deps-run deps-test deps-bench deps-systemd
+.PHONY: build run stop test test-peer test-systemd lint bench bench-cpu bench-programs bench-guests fuzz firmware clean help deps-run deps-test deps-bench deps-systemd
 
 export CGO_ENABLED := 0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -46,12 +46,20 @@ lint:
 	$(GO) tool staticcheck ./...
 
 ## bench: measure and print the table of figures, with the peers in the same run
-bench: deps-bench build
-	@DYNEMU_BIN=$(CURDIR)/bin $(GO) test -count=1 -v -timeout 30m -run TestFigures ./tests/bench -args -figures
+bench: build bench-guests
+	@DYNEMU_BIN=$(CURDIR)/bin $(GO) test -count=1 -v -timeout 120m -run TestFigures ./tests/bench -args -figures
 
-## bench-cpu: the processor alone, beside Debian's dynamips and qemu, best of 5
-bench-cpu: deps-bench build
-	@DYNEMU_BIN=$(CURDIR)/bin $(GO) test -count=1 -v -timeout 60m -run TestFigures/cpu ./tests/bench -args -figures -rounds 5
+## bench-cpu: the processor alone, kernels and real programs, beside Debian's dynamips and qemu, best of 5
+bench-cpu: build bench-guests
+	@DYNEMU_BIN=$(CURDIR)/bin $(GO) test -count=1 -v -timeout 120m -run 'TestFigures/(cpu|programs)' ./tests/bench -args -figures -rounds 5
+
+## bench-programs: real programs on the processor, beside Debian's dynamips and qemu; ONLY= and ENGINES= choose
+ROUNDS ?= 3
+bench-programs: build bench-guests
+	@DYNEMU_BIN=$(CURDIR)/bin $(GO) test -count=1 -v -timeout 120m -run TestFigures/programs ./tests/bench -args -figures -rounds $(ROUNDS) -program '$(ONLY)' -engine '$(ENGINES)'
+
+bench-guests: deps-bench
+	@$(MAKE) -s -C tests/bench/programs all
 
 ## fuzz: every fuzz target for FUZZTIME (default 20s) each
 FUZZTIME ?= 20s
@@ -85,7 +93,7 @@ deps-systemd:
 	@./tests/packages.sh $(RUN_PACKAGES) debootstrap systemd-container
 
 deps-bench: deps-test
-	@./tests/packages.sh qemu-system-mips
+	@./tests/packages.sh qemu-system-mips dpkg-dev gcc libc6-dev tcl
 
 deps-test:
 	@./tests/packages.sh $(TEST_PACKAGES)

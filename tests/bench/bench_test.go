@@ -29,6 +29,7 @@ func TestFigures(t *testing.T) {
 		t.Skip("SKIP: figures are measured by `make bench`")
 	}
 	t.Run("cpu", cpu)
+	t.Run("programs", programs)
 	t.Run("boot", boot)
 	t.Run("ping", ping)
 	t.Run("forward", forward)

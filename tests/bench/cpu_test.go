@@ -61,10 +61,11 @@ func (c cpuTest) figure(d float64) (string, float64) {
 	return "MIPS", c.insns / d / 1e6
 }
 
-func readCPUTests(t *testing.T) []cpuTest {
-	f, err := os.Open(filepath.Join(*guest, "insns.txt"))
+// readCPUTests reads the insns.txt of a folder.
+func readCPUTests(t *testing.T, folder, hint string) []cpuTest {
+	f, err := os.Open(filepath.Join(folder, "insns.txt"))
 	if err != nil {
-		t.Skipf("SKIP: the CPU benchmark is not at %s: -guest names its folder", *guest)
+		t.Skipf("SKIP: no CPU benchmark at %s: %s", folder, hint)
 	}
 	defer f.Close()
 	var tests []cpuTest
@@ -102,9 +103,9 @@ func contenders(t *testing.T) []*contender {
 	return list
 }
 
-// run runs the benchmark once. A fast wrong answer does not count.
-func (c *contender) run(t *testing.T, tests []cpuTest) {
-	elf, err := filepath.Abs(filepath.Join(*guest, c.elf))
+// run runs the benchmark elf once. A fast wrong answer does not count.
+func (c *contender) run(t *testing.T, elf string, tests []cpuTest) {
+	elf, err := filepath.Abs(elf)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,11 +142,11 @@ func (c *contender) run(t *testing.T, tests []cpuTest) {
 
 // cpu runs the fixed guest benchmark.
 func cpu(t *testing.T) {
-	tests, all := readCPUTests(t), contenders(t)
+	tests, all := readCPUTests(t, *guest, "-guest names its folder"), contenders(t)
 	measure := func(rounds int) *table.Table {
 		for range rounds {
 			for _, c := range all {
-				c.run(t, tests)
+				c.run(t, filepath.Join(*guest, c.elf), tests)
 			}
 		}
 		return cpuTable(tests, all)
