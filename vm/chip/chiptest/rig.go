@@ -19,6 +19,8 @@ const (
 	RAMSize = 1 << 20
 	ROMBase = 0x1FC00000
 	ROMSize = 0x4000
+	// Self is where MapSelf puts a chip.
+	Self = 0x48000000
 )
 
 // Rig is a guest's surroundings: memory, time and an interrupt line. It is a
@@ -52,6 +54,13 @@ func (r *Rig) Add(region *mem.Region) {
 	if err := r.Mem.Add(region); err != nil {
 		r.Fatal(err)
 	}
+}
+
+// MapSelf puts size bytes of a chip's window into the memory map, so that what
+// the chip writes to memory can reach the chip.
+func (r *Rig) MapSelf(d mem.Device, size uint64) {
+	r.Helper()
+	r.Add(&mem.Region{Name: "self", Base: Self, Len: size, Dev: d})
 }
 
 // SetIRQ is the chip's interrupt output, a chip.IRQ.

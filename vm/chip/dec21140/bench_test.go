@@ -1,10 +1,14 @@
 package dec21140
 
-import "testing"
+import (
+	"testing"
+
+	"dynemu/vm/chip/chiptest"
+)
 
 func benchRig(b *testing.B) *rig {
-	r := newRig(&testing.T{})
-	r.dropOut = true
+	r := newRig(b)
+	r.Drop = true
 	r.start(64)
 	b.SetBytes(1500)
 	b.ReportAllocs()
@@ -18,8 +22,8 @@ func BenchmarkTransmit(b *testing.B) {
 	r := benchRig(b)
 	for i := range b.N {
 		d := uint64(txRing + 16*(i%64))
-		r.put(d+4, r.word(d+4)&descEnd|txFirst|txLast|txIntr|1500)
-		r.put(d, descOwn)
+		r.Put(d+4, r.Word(d+4)&descEnd|txFirst|txLast|txIntr|1500)
+		r.Put(d, descOwn)
 		r.set(CSR1TxPoll, 1)
 		r.set(CSR5Status, TI|TU)
 	}
@@ -29,10 +33,10 @@ func BenchmarkTransmit(b *testing.B) {
 // given back.
 func BenchmarkReceive(b *testing.B) {
 	r := benchRig(b)
-	frame := pattern(groupCDP, 1500)
+	frame := chiptest.Frame(chiptest.GroupCDP, 1500)
 	for i := range b.N {
 		r.chip.Receive(frame)
-		r.put(uint64(rxRing+16*(i%64)), descOwn)
+		r.Put(uint64(rxRing+16*(i%64)), descOwn)
 		r.set(CSR5Status, RI)
 	}
 }

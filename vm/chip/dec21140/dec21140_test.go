@@ -8,13 +8,15 @@ import (
 	"hash/crc32"
 	"reflect"
 	"testing"
+
+	"dynemu/vm/chip/chiptest"
 )
 
 // Values after power-on: adapters-7200 reference, 9.2.
 func TestResetValues(t *testing.T) {
 	r := newRig(t)
 	for n, want := range [16]uint32{0: 0xFFF80000, 5: 0xFC000000} {
-		r.wantWord(fmt.Sprintf("CSR%d", n), r.csr(n), want)
+		r.WantWord(fmt.Sprintf("CSR%d", n), r.csr(n), want)
 	}
 	for _, off := range []uint64{1, 4, 0x2C, 0x80, 0x1000} {
 		if v := r.chip.Read(off, 4); v != 0 {
@@ -22,7 +24,7 @@ func TestResetValues(t *testing.T) {
 		}
 		r.chip.Write(off, 4, 0xFFFFFFFF)
 	}
-	if want := New(Config{Memory: r.mem, Clock: r.loop}).State.CSR; r.chip.State.CSR != want {
+	if want := New(Config{Memory: r.Mem, Clock: r.Loop}).State.CSR; r.chip.State.CSR != want {
 		t.Error("writes between the registers changed one")
 	}
 }
@@ -47,35 +49,35 @@ func TestStorageRegisters(t *testing.T) {
 		{15, 0xDEADBEEF, 0xDEADBEEF},
 	} {
 		r.set(c.n, c.write)
-		r.wantWord(fmt.Sprintf("CSR%d after %08X", c.n, c.write), r.csr(c.n), c.read)
+		r.WantWord(fmt.Sprintf("CSR%d after %08X", c.n, c.write), r.csr(c.n), c.read)
 	}
 }
 
 // Section 22, items 4 and 5: setup frame and a frame of two fragments.
 func TestTransmitTwoFragments(t *testing.T) {
 	r := newRig(t)
-	frame := pattern(stranger, 70)
-	r.mem.WriteAt(txBuf, setupFrame(station))
-	r.mem.WriteAt(txBuf+0x1000, frame[:60])
-	r.mem.WriteAt(txBuf+0x1100, frame[60:])
+	frame := chiptest.Frame(stranger, 70)
+	r.Mem.WriteAt(txBuf, setupFrame(station))
+	r.Mem.WriteAt(txBuf+0x1000, frame[:60])
+	r.Mem.WriteAt(txBuf+0x1100, frame[60:])
 	r.desc(txRing, 0x80000000, 0x080000C0, txBuf, 0)
 	r.desc(txRing+16, 0x80000000, 0x2000003C, txBuf+0x1000, 0)
 	r.desc(txRing+32, 0x80000000, 0xC200000A, txBuf+0x1100, 0)
 	r.set(CSR4TxRing, txRing)
 	r.set(CSR7Mask, NIS|TI)
 	r.set(CSR6Mode, modeTx)
-	if len(r.sent) != 1 || !bytes.Equal(r.sent[0], frame) {
-		t.Fatalf("on the wire: %x, want one frame %x", r.sent, frame)
+	if len(r.Sent) != 1 || !bytes.Equal(r.Sent[0], frame) {
+		t.Fatalf("on the wire: %x, want one frame %x", r.Sent, frame)
 	}
 	for i := range 3 {
-		r.wantWord(fmt.Sprintf("TDES0 of descriptor %d", i), r.word(txRing+uint64(16*i)), 0)
+		r.WantWord(fmt.Sprintf("TDES0 of descriptor %d", i), r.Word(txRing+uint64(16*i)), 0)
 	}
 	// TS 6: suspended at descriptor 0, to which the ring wrapped.
-	r.wantWord("CSR5", r.csr(5), 0xFC610005)
-	r.wantIRQ("after TI", true)
+	r.WantWord("CSR5", r.csr(5), 0xFC610005)
+	r.WantIRQ("after TI", true)
 	r.set(CSR5Status, 0x0001FFFF)
-	r.wantWord("CSR5 after acknowledging", r.csr(5), 0xFC600000)
-	r.wantIRQ("after acknowledging", false)
+	r.WantWord("CSR5 after acknowledging", r.csr(5), 0xFC600000)
+	r.WantIRQ("after acknowledging", false)
 	if !r.chip.State.Filter.listed(&station) {
 		t.Error("setup frame was not loaded")
 	}
@@ -93,24 +95,24 @@ func TestReceiveTwoDescriptors(t *testing.T) {
 	}
 	r.set(CSR3RxRing, rxRing)
 	r.set(CSR6Mode, modeRx)
-	frame := pattern(groupCDP, 70)
+	frame := chiptest.Frame(chiptest.GroupCDP, 70)
 	r.chip.Receive(frame)
 	for i, want := range []uint32{0x00000200, 0x004A0500, 0x80000000} {
-		r.wantWord(fmt.Sprintf("RDES0 of descriptor %d", i), r.word(rxRing+uint64(16*i)), want)
+		r.WantWord(fmt.Sprintf("RDES0 of descriptor %d", i), r.Word(rxRing+uint64(16*i)), want)
 	}
-	if got := append(r.bytes(rxBuf, 64), r.bytes(rxBuf+0x100, 6)...); !bytes.Equal(got, frame) {
+	if got := append(r.Bytes(rxBuf, 64), r.Bytes(rxBuf+0x100, 6)...); !bytes.Equal(got, frame) {
 		t.Errorf("in memory: %x, want %x", got, frame)
 	}
-	if got := r.bytes(rxBuf+0x106, 8); !bytes.Equal(got, make([]byte, 8)) {
+	if got := r.Bytes(rxBuf+0x106, 8); !bytes.Equal(got, make([]byte, 8)) {
 		t.Errorf("bytes behind the frame: %x; the FCS is not stored", got)
 	}
-	r.wantWord("CSR5", r.csr(5), 0xFC060040)
-	r.wantIRQ("with everything masked", false)
+	r.WantWord("CSR5", r.csr(5), 0xFC060040)
+	r.WantIRQ("with everything masked", false)
 	r.set(CSR7Mask, NIS|RI)
-	r.wantIRQ("RI enabled", true)
-	r.wantWord("CSR5 with RI enabled", r.csr(5), 0xFC070040)
+	r.WantIRQ("RI enabled", true)
+	r.WantWord("CSR5 with RI enabled", r.csr(5), 0xFC070040)
 	r.set(CSR5Status, RI)
-	r.wantIRQ("RI acknowledged", false)
+	r.WantIRQ("RI acknowledged", false)
 }
 
 // Section 9.3 and 9.4: no phantom second buffer, no second descriptor.
@@ -121,45 +123,45 @@ func TestReceiveOverflow(t *testing.T) {
 	r.set(CSR3RxRing, rxRing)
 	r.set(CSR6Mode, modeRx|modePromiscuous)
 	r.set(CSR7Mask, AIS|NIS|RU|RI)
-	frame := pattern(station, 1200)
+	frame := chiptest.Frame(station, 1200)
 	r.chip.Receive(frame)
 	// DE and, as the data sheet has it, ES; FL is not valid.
-	r.wantWord("RDES0", r.word(rxRing), 0x0000C300)
-	r.wantWord("RDES0 of the next descriptor", r.word(rxRing+16), 0)
-	if !bytes.Equal(r.bytes(rxBuf, 0x450), frame[:0x450]) {
+	r.WantWord("RDES0", r.Word(rxRing), 0x0000C300)
+	r.WantWord("RDES0 of the next descriptor", r.Word(rxRing+16), 0)
+	if !bytes.Equal(r.Bytes(rxBuf, 0x450), frame[:0x450]) {
 		t.Error("start of the frame is not in the buffer")
 	}
-	if b := r.bytes(rxBuf+0x8000, 1); b[0] != 0 {
+	if b := r.Bytes(rxBuf+0x8000, 1); b[0] != 0 {
 		t.Error("a byte was written to a second buffer of no length")
 	}
-	if b := r.bytes(rxBuf+0x450, 16); !bytes.Equal(b, make([]byte, 16)) {
+	if b := r.Bytes(rxBuf+0x450, 16); !bytes.Equal(b, make([]byte, 16)) {
 		t.Error("bytes were written behind the buffer")
 	}
-	r.wantWord("CSR5: RI, RU, RS suspended", r.csr(5), 0xFC0980C0|NIS)
-	r.wantWord("CSR8", r.csr(8), 0)
+	r.WantWord("CSR5: RI, RU, RS suspended", r.csr(5), 0xFC0980C0|NIS)
+	r.WantWord("CSR8", r.csr(8), 0)
 
 	r.set(CSR5Status, RI|RU)
 	r.chip.Receive(frame)
 	r.chip.Receive(frame)
-	r.wantWord("CSR5 after lost frames: no new RU while suspended", r.csr(5), 0xFC080000)
-	r.wantWord("CSR8 counts lost frames", r.csr(8), 2)
-	r.wantWord("CSR8 is cleared by reading", r.csr(8), 0)
+	r.WantWord("CSR5 after lost frames: no new RU while suspended", r.csr(5), 0xFC080000)
+	r.WantWord("CSR8 counts lost frames", r.csr(8), 2)
+	r.WantWord("CSR8 is cleared by reading", r.csr(8), 0)
 
 	// A descriptor given back is found at the next frame, or at a poll demand.
 	r.desc(rxRing+16, descOwn, descEnd|0x600, rxBuf+0x1000, 0)
 	r.set(CSR2RxPoll, 1)
-	r.wantWord("CSR5 after a poll demand", r.csr(5), 0xFC060000)
+	r.WantWord("CSR5 after a poll demand", r.csr(5), 0xFC060000)
 	r.chip.Receive(frame)
-	r.wantWord("RDES0 of the frame", r.word(rxRing+16), (1200+4)<<16|rxFirst|rxLast)
+	r.WantWord("RDES0 of the frame", r.Word(rxRing+16), (1200+4)<<16|rxFirst|rxLast)
 }
 
 func TestMissedCounterOverflow(t *testing.T) {
 	r := newRig(t)
 	r.start(1)
-	r.put(rxRing, 0)
+	r.Put(rxRing, 0)
 	r.chip.State.CSR[CSR8Missed] = 0xFFFF
-	r.chip.Receive(pattern(groupCDP, 60))
-	r.wantWord("CSR8", r.csr(8), 0x10000)
+	r.chip.Receive(chiptest.Frame(chiptest.GroupCDP, 60))
+	r.WantWord("CSR8", r.csr(8), 0x10000)
 }
 
 func TestReceiveSecondBuffer(t *testing.T) {
@@ -178,10 +180,10 @@ func TestReceiveSecondBuffer(t *testing.T) {
 		r.desc(rxRing, descOwn, c.rdes1, rxBuf, c.rdes3)
 		r.set(CSR3RxRing, rxRing)
 		r.set(CSR6Mode, modeRx)
-		frame := pattern(groupCDP, c.size)
+		frame := chiptest.Frame(chiptest.GroupCDP, c.size)
 		r.chip.Receive(frame)
-		r.wantWord(c.name+": RDES0", r.word(rxRing), uint32(c.size+4)<<16|rxMulticast|rxFirst|rxLast)
-		if got := r.bytes(rxBuf+0x1000, 100); !bytes.Equal(got, append(bytes.Clone(frame[c.size-c.second:]), make([]byte, 100-c.second)...)) {
+		r.WantWord(c.name+": RDES0", r.Word(rxRing), uint32(c.size+4)<<16|rxMulticast|rxFirst|rxLast)
+		if got := r.Bytes(rxBuf+0x1000, 100); !bytes.Equal(got, append(bytes.Clone(frame[c.size-c.second:]), make([]byte, 100-c.second)...)) {
 			t.Errorf("%s: second buffer holds %x", c.name, got)
 		}
 	}
@@ -193,7 +195,7 @@ func TestReceiveSizes(t *testing.T) {
 		r.desc(rxRing, descOwn, descEnd|1024<<11|1024, rxBuf, rxBuf+1024)
 		r.set(CSR3RxRing, rxRing)
 		r.set(CSR6Mode, modeRx|modePromiscuous)
-		frame := pattern(station, n)
+		frame := chiptest.Frame(station, n)
 		r.chip.Receive(frame)
 		stored := min(n, 2048)
 		want := uint32(stored+4)<<16 | rxFirst | rxLast
@@ -203,8 +205,8 @@ func TestReceiveSizes(t *testing.T) {
 		if n >= 1 && frame[0]&1 != 0 {
 			want |= rxMulticast
 		}
-		r.wantWord(fmt.Sprintf("RDES0 of %d bytes", n), r.word(rxRing), want)
-		if got := r.bytes(rxBuf, stored+16); !bytes.Equal(got, append(bytes.Clone(frame[:stored]), make([]byte, 16)...)) {
+		r.WantWord(fmt.Sprintf("RDES0 of %d bytes", n), r.Word(rxRing), want)
+		if got := r.Bytes(rxBuf, stored+16); !bytes.Equal(got, append(bytes.Clone(frame[:stored]), make([]byte, 16)...)) {
 			t.Errorf("%d bytes: memory differs", n)
 		}
 		if got := r.csr(5)&RWT != 0; got != (n > 2048) {
@@ -258,32 +260,32 @@ func TestRingLayouts(t *testing.T) {
 			r.set(CSR6Mode, modeRx|modeTx|modePromiscuous)
 			for k := range 3 * n {
 				i := k % n
-				frame := pattern(station, 60+k)
+				frame := chiptest.Frame(station, 60+k)
 				bits, _ := c.link(i)
-				r.mem.WriteAt(uint64(txBuf+0x800*i), frame)
+				r.Mem.WriteAt(uint64(txBuf+0x800*i), frame)
 				d := txRing + uint64(c.at(i))
-				r.put(d+4, bits|txFirst|txLast|txIntr|uint32(len(frame)))
-				r.put(d, descOwn)
+				r.Put(d+4, bits|txFirst|txLast|txIntr|uint32(len(frame)))
+				r.Put(d, descOwn)
 				r.set(CSR1TxPoll, 1)
-				if len(r.sent) != k+1 || !bytes.Equal(r.sent[k], frame) {
+				if len(r.Sent) != k+1 || !bytes.Equal(r.Sent[k], frame) {
 					t.Fatalf("frame %d was not sent", k)
 				}
-				r.wantWord("TDES0", r.word(d), 0)
+				r.WantWord("TDES0", r.Word(d), 0)
 
 				r.chip.Receive(frame)
 				d = rxRing + uint64(c.at(i))
-				r.wantWord("RDES0", r.word(d), uint32(len(frame)+4)<<16|rxFirst|rxLast)
-				if !bytes.Equal(r.bytes(uint64(rxBuf+0x800*i), len(frame)), frame) {
+				r.WantWord("RDES0", r.Word(d), uint32(len(frame)+4)<<16|rxFirst|rxLast)
+				if !bytes.Equal(r.Bytes(uint64(rxBuf+0x800*i), len(frame)), frame) {
 					t.Fatalf("frame %d was not received", k)
 				}
-				r.put(d, descOwn)
+				r.Put(d, descOwn)
 			}
 		})
 	}
 }
 
 func TestTransmitBuffers(t *testing.T) {
-	frame := pattern(stranger, 100)
+	frame := chiptest.Frame(stranger, 100)
 	for _, c := range []struct {
 		name  string
 		tdes1 uint32
@@ -298,14 +300,14 @@ func TestTransmitBuffers(t *testing.T) {
 		{"odd start", txFirst | txLast | descEnd | 33, 0, frame[:33]},
 	} {
 		r := newRig(t)
-		r.mem.WriteAt(txBuf, frame)
+		r.Mem.WriteAt(txBuf, frame)
 		r.desc(txRing, descOwn, c.tdes1, txBuf, c.tdes3)
 		r.set(CSR4TxRing, txRing)
 		r.set(CSR6Mode, modeTx)
-		if len(r.sent) != 1 || !bytes.Equal(r.sent[0], c.want) {
-			t.Errorf("%s: sent %x, want %x", c.name, r.sent, c.want)
+		if len(r.Sent) != 1 || !bytes.Equal(r.Sent[0], c.want) {
+			t.Errorf("%s: sent %x, want %x", c.name, r.Sent, c.want)
 		}
-		r.wantWord(c.name+": TDES0", r.word(txRing), 0)
+		r.WantWord(c.name+": TDES0", r.Word(txRing), 0)
 	}
 }
 
@@ -334,16 +336,16 @@ func TestTransmitInterrupt(t *testing.T) {
 		if got := r.csr(5)&TI != 0; got != c.want {
 			t.Errorf("IC in %s descriptor: TI is %v, want %v", c.name, got, c.want)
 		}
-		if len(r.sent) != 1 || len(r.sent[0]) != 60 {
-			t.Errorf("IC in %s descriptor: sent %x", c.name, r.sent)
+		if len(r.Sent) != 1 || len(r.Sent[0]) != 60 {
+			t.Errorf("IC in %s descriptor: sent %x", c.name, r.Sent)
 		}
 	}
 	r := newRig(t)
 	r.desc(txRing, descOwn, txIntr|descEnd, 0, 0)
 	r.set(CSR4TxRing, txRing)
 	r.set(CSR6Mode, modeTx)
-	r.wantWord("TDES0 of a descriptor without a frame", r.word(txRing), 0)
-	if r.csr(5)&TI == 0 || len(r.sent) != 0 {
+	r.WantWord("TDES0 of a descriptor without a frame", r.Word(txRing), 0)
+	if r.csr(5)&TI == 0 || len(r.Sent) != 0 {
 		t.Error("a descriptor without a frame must interrupt and send nothing")
 	}
 }
@@ -352,14 +354,14 @@ func TestTransmitWaitsForWholeFrame(t *testing.T) {
 	r := newRig(t)
 	r.desc(txRing, descOwn, txFirst|40, txBuf, 0)
 	r.desc(txRing+16, 0, txLast|descEnd|20, txBuf+40, 0)
-	r.mem.WriteAt(txBuf, pattern(stranger, 60))
+	r.Mem.WriteAt(txBuf, chiptest.Frame(stranger, 60))
 	r.set(CSR4TxRing, txRing)
 	r.set(CSR6Mode, modeTx)
-	r.wantWord("TDES0 of the first half", r.word(txRing), descOwn)
-	r.wantWord("CSR5", r.csr(5), 0xFC600000|TU)
-	r.put(txRing+16, descOwn) // no register access
-	if len(r.sent) != 1 || !bytes.Equal(r.sent[0], pattern(stranger, 60)) {
-		t.Errorf("sent %x", r.sent)
+	r.WantWord("TDES0 of the first half", r.Word(txRing), descOwn)
+	r.WantWord("CSR5", r.csr(5), 0xFC600000|TU)
+	r.Put(txRing+16, descOwn) // no register access
+	if len(r.Sent) != 1 || !bytes.Equal(r.Sent[0], chiptest.Frame(stranger, 60)) {
+		t.Errorf("sent %x", r.Sent)
 	}
 }
 
@@ -369,38 +371,38 @@ func TestTransmitWithoutPollDemand(t *testing.T) {
 	r.start(4)
 	for k := range 9 {
 		d := uint64(txRing + 16*(k%4))
-		r.put(d+4, r.word(d+4)&descEnd|txFirst|txLast|60)
-		if len(r.sent) != k {
+		r.Put(d+4, r.Word(d+4)&descEnd|txFirst|txLast|60)
+		if len(r.Sent) != k {
 			t.Fatal("sent before the descriptor was the chip's")
 		}
-		r.put(d, descOwn)
-		if len(r.sent) != k+1 {
+		r.Put(d, descOwn)
+		if len(r.Sent) != k+1 {
 			t.Fatalf("frame %d was not sent", k)
 		}
 	}
 	r.set(CSR6Mode, 0)
-	r.put(txRing+16, descOwn)
-	if len(r.sent) != 9 {
+	r.Put(txRing+16, descOwn)
+	if len(r.Sent) != 9 {
 		t.Error("a stopped transmitter sent a frame")
 	}
-	r.wantWord("CSR5: stopped", r.csr(5)&^(TI|TU), 0xFC000000|TPS|RPS)
+	r.WantWord("CSR5: stopped", r.csr(5)&^(TI|TU), 0xFC000000|TPS|RPS)
 }
 
 // Memory without watches is looked at every millisecond.
 func TestTransmitFromUnwatchableMemory(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Memory = struct{ plainMemory }{plainMemory{c.Memory.(memory)}} })
 	r.start(4)
-	r.put(txRing+4, txFirst|txLast|60)
-	r.put(txRing, descOwn)
-	if len(r.sent) != 0 {
+	r.Put(txRing+4, txFirst|txLast|60)
+	r.Put(txRing, descOwn)
+	if len(r.Sent) != 0 {
 		t.Fatal("the memory told of the write")
 	}
-	r.advance(1_000_000)
-	if len(r.sent) != 1 {
+	r.Advance(1_000_000)
+	if len(r.Sent) != 1 {
 		t.Error("frame was not sent after a millisecond")
 	}
 	r.set(CSR6Mode, 0)
-	if _, armed := r.loop.NextTimer(); armed {
+	if _, armed := r.Loop.NextTimer(); armed {
 		t.Error("a stopped transmitter keeps a timer")
 	}
 }
@@ -427,10 +429,10 @@ func TestJabber(t *testing.T) {
 		if n > 2048 {
 			status, frames = txError|txJabber, 0
 		}
-		r.wantWord(fmt.Sprintf("%d bytes: first TDES0", n), r.word(txRing), 0)
-		r.wantWord(fmt.Sprintf("%d bytes: last TDES0", n), r.word(txRing+16), status)
-		if len(r.sent) != frames || r.csr(5)&TI == 0 || r.csr(5)&TJT != 0 != (n > 2048) {
-			t.Errorf("%d bytes: %d frames sent, CSR5 %08X", n, len(r.sent), r.csr(5))
+		r.WantWord(fmt.Sprintf("%d bytes: first TDES0", n), r.Word(txRing), 0)
+		r.WantWord(fmt.Sprintf("%d bytes: last TDES0", n), r.Word(txRing+16), status)
+		if len(r.Sent) != frames || r.csr(5)&TI == 0 || r.csr(5)&TJT != 0 != (n > 2048) {
+			t.Errorf("%d bytes: %d frames sent, CSR5 %08X", n, len(r.Sent), r.csr(5))
 		}
 	}
 }
@@ -438,25 +440,25 @@ func TestJabber(t *testing.T) {
 // A ring that never ends must neither hold up the machine nor stop for good.
 func TestEndlessRing(t *testing.T) {
 	r := newRig(t)
-	binary.BigEndian.PutUint32(r.rom, descOwn)
-	binary.BigEndian.PutUint32(r.rom[4:], txFirst|txLast|descEnd|60)
-	r.set(CSR4TxRing, romBase)
+	binary.BigEndian.PutUint32(r.ROM, descOwn)
+	binary.BigEndian.PutUint32(r.ROM[4:], txFirst|txLast|descEnd|60)
+	r.set(CSR4TxRing, chiptest.ROMBase)
 	r.set(CSR6Mode, modeTx)
-	if len(r.sent) != txBudget {
-		t.Fatalf("%d frames in one go, want %d", len(r.sent), txBudget)
+	if len(r.Sent) != txBudget {
+		t.Fatalf("%d frames in one go, want %d", len(r.Sent), txBudget)
 	}
 	r.set(CSR1TxPoll, 1)
-	r.advance(txPause)
-	if len(r.sent) != 3*txBudget {
-		t.Errorf("%d frames after a poll demand and the pause, want %d", len(r.sent), 3*txBudget)
+	r.Advance(txPause)
+	if len(r.Sent) != 3*txBudget {
+		t.Errorf("%d frames after a poll demand and the pause, want %d", len(r.Sent), 3*txBudget)
 	}
 	r.set(CSR6Mode, 0)
-	if _, armed := r.loop.NextTimer(); armed {
+	if _, armed := r.Loop.NextTimer(); armed {
 		t.Error("a stopped transmitter keeps a timer")
 	}
 
 	// Descriptors that form a loop without a last one.
-	for _, base := range []uint64{romBase, txRing} {
+	for _, base := range []uint64{chiptest.ROMBase, txRing} {
 		r := newRig(t)
 		for i := range 4 {
 			end := uint32(0)
@@ -466,13 +468,13 @@ func TestEndlessRing(t *testing.T) {
 			d := []uint32{descOwn, txFirst | end, txBuf, 0}
 			r.desc(txRing+uint64(16*i), d...)
 			for j, w := range d {
-				binary.BigEndian.PutUint32(r.rom[16*i+4*j:], w)
+				binary.BigEndian.PutUint32(r.ROM[16*i+4*j:], w)
 			}
 		}
 		r.set(CSR4TxRing, uint32(base))
 		r.set(CSR6Mode, modeTx)
-		if len(r.sent) != 0 || r.csr(5)&TJT == 0 {
-			t.Errorf("endless frame at %#x: %d frames sent, CSR5 %08X", base, len(r.sent), r.csr(5))
+		if len(r.Sent) != 0 || r.csr(5)&TJT == 0 {
+			t.Errorf("endless frame at %#x: %d frames sent, CSR5 %08X", base, len(r.Sent), r.csr(5))
 		}
 	}
 
@@ -483,13 +485,13 @@ func TestEndlessRing(t *testing.T) {
 			end = descEnd
 		}
 		for j, w := range []uint32{descOwn, end, 0, 0} {
-			binary.BigEndian.PutUint32(r.rom[16*i+4*j:], w)
+			binary.BigEndian.PutUint32(r.ROM[16*i+4*j:], w)
 		}
 	}
-	r.set(CSR3RxRing, romBase+16) // not the ring's base: the walk never returns to it
-	r.chip.State.CSR[CSR3RxRing] = romBase
+	r.set(CSR3RxRing, chiptest.ROMBase+16) // not the ring's base: the walk never returns to it
+	r.chip.State.CSR[CSR3RxRing] = chiptest.ROMBase
 	r.set(CSR6Mode, modeRx|modePromiscuous)
-	r.chip.Receive(pattern(station, 60))
+	r.chip.Receive(chiptest.Frame(station, 60))
 	if r.csr(5)&RI == 0 {
 		t.Error("frame without room was not reported")
 	}
@@ -501,15 +503,15 @@ func TestUnplugged(t *testing.T) {
 		unplug func(*rig)
 	}{
 		{"no wire", func(r *rig) { r.chip.Attach(nil) }},
-		{"wire without a peer", func(r *rig) { r.plug = false }},
+		{"wire without a peer", func(r *rig) { r.Unplugged = true }},
 	} {
 		r := newRig(t)
 		c.unplug(r)
 		r.start(4)
-		r.put(txRing+4, txFirst|txLast|txIntr|60)
-		r.put(txRing, descOwn)
-		r.wantWord(c.name+": TDES0", r.word(txRing), 0)
-		if len(r.sent) != 0 || r.csr(5)&TI == 0 {
+		r.Put(txRing+4, txFirst|txLast|txIntr|60)
+		r.Put(txRing, descOwn)
+		r.WantWord(c.name+": TDES0", r.Word(txRing), 0)
+		if len(r.Sent) != 0 || r.csr(5)&TI == 0 {
 			t.Errorf("%s: descriptor must come back without a frame sent", c.name)
 		}
 	}
@@ -527,21 +529,21 @@ func TestLoopback(t *testing.T) {
 		r := newRig(t)
 		r.start(4, station)
 		r.set(CSR6Mode, modeRx|modeTx|c.om<<modeLoopShift)
-		r.mem.WriteAt(txBuf, pattern(station, 64))
-		r.put(txRing+4, txFirst|txLast|64)
-		r.put(txRing, descOwn)
+		r.Mem.WriteAt(txBuf, chiptest.Frame(station, 64))
+		r.Put(txRing+4, txFirst|txLast|64)
+		r.Put(txRing, descOwn)
 		self := r.csr(5)&RI != 0
 		r.set(CSR5Status, RI)
-		r.chip.Receive(pattern(station, 64))
+		r.chip.Receive(chiptest.Frame(station, 64))
 		remote := r.csr(5)&RI != 0
-		if wire := len(r.sent) == 1; wire != c.wire || self != c.self || remote != c.remote {
+		if wire := len(r.Sent) == 1; wire != c.wire || self != c.self || remote != c.remote {
 			t.Errorf("OM %d: sent %v, looped %v, received %v; want %v, %v, %v", c.om, wire, self, remote, c.wire, c.self, c.remote)
 		}
 	}
 }
 
 func TestISL(t *testing.T) {
-	inner := pattern(stranger, 64)
+	inner := chiptest.Frame(stranger, 64)
 	frame := append([]byte{0x01, 0x00, 0x0C, 0x00, 0x10, 0x00, 0xCA, 1, 2, 3, 4, 5, 0, 64 + 16, 0xAA, 0xAA, 3, 0, 0, 0xC, 0, 5, 0, 0, 0, 0}, inner...)
 	frame = append(frame, 0, 0, 0, 0)
 	for _, c := range []struct {
@@ -557,19 +559,19 @@ func TestISL(t *testing.T) {
 		r := newRig(t)
 		b := bytes.Clone(frame)
 		c.change(b)
-		r.mem.WriteAt(txBuf, b)
+		r.Mem.WriteAt(txBuf, b)
 		r.start(2)
-		r.put(txRing+4, txFirst|txLast|uint32(len(b)))
-		r.put(txRing, descOwn)
+		r.Put(txRing+4, txFirst|txLast|uint32(len(b)))
+		r.Put(txRing, descOwn)
 		want := bytes.Clone(b)
 		if c.fixed {
 			want[4] = 0
 			binary.LittleEndian.PutUint32(want[len(want)-4:], crc32.ChecksumIEEE(inner))
 		}
-		if len(r.sent) != 1 || !bytes.Equal(r.sent[0], want) {
-			t.Errorf("%s: sent %x, want %x", c.name, r.sent, want)
+		if len(r.Sent) != 1 || !bytes.Equal(r.Sent[0], want) {
+			t.Errorf("%s: sent %x, want %x", c.name, r.Sent, want)
 		}
-		if got := r.bytes(txBuf, len(b)); !bytes.Equal(got, b) {
+		if got := r.Bytes(txBuf, len(b)); !bytes.Equal(got, b) {
 			t.Errorf("%s: the guest's buffer was changed", c.name)
 		}
 	}
@@ -598,26 +600,26 @@ func TestInterruptMask(t *testing.T) {
 		r := newRig(t)
 		r.set(CSR7Mask, c.mask)
 		r.chip.event(c.events)
-		r.wantIRQ(fmt.Sprintf("events %X, mask %X", c.events, c.mask), c.want)
-		r.wantWord(fmt.Sprintf("events %X, mask %X: summaries", c.events, c.mask), r.csr(5)&(NIS|AIS), c.summary)
+		r.WantIRQ(fmt.Sprintf("events %X, mask %X", c.events, c.mask), c.want)
+		r.WantWord(fmt.Sprintf("events %X, mask %X: summaries", c.events, c.mask), r.csr(5)&(NIS|AIS), c.summary)
 		r.set(CSR5Status, c.events)
-		r.wantIRQ("acknowledged", false)
+		r.WantIRQ("acknowledged", false)
 	}
 }
 
 func TestStopAndStart(t *testing.T) {
 	r := newRig(t)
 	r.start(4)
-	r.wantWord("running", r.csr(5), 0xFC660000)
+	r.WantWord("running", r.csr(5), 0xFC660000)
 	r.set(CSR6Mode, 0)
-	r.wantWord("stopped", r.csr(5), 0xFC000000|TPS|RPS)
+	r.WantWord("stopped", r.csr(5), 0xFC000000|TPS|RPS)
 	r.set(CSR6Mode, 0)
-	r.chip.Receive(pattern(groupCDP, 60))
-	r.wantWord("nothing is received", r.word(rxRing), descOwn)
+	r.chip.Receive(chiptest.Frame(chiptest.GroupCDP, 60))
+	r.WantWord("nothing is received", r.Word(rxRing), descOwn)
 	r.set(CSR5Status, TPS|RPS)
-	r.put(rxRing, 0)
+	r.Put(rxRing, 0)
 	r.set(CSR6Mode, modeRx)
-	r.wantWord("started without a buffer", r.csr(5), 0xFC080000|RU)
+	r.WantWord("started without a buffer", r.csr(5), 0xFC080000|RU)
 }
 
 func TestSoftwareReset(t *testing.T) {
@@ -626,26 +628,26 @@ func TestSoftwareReset(t *testing.T) {
 	r.set(CSR7Mask, NIS|RI)
 	r.set(CSR11Timer, timerContinuous|5)
 	r.chip.ConfigWrite(header.MemBase, 0x48000000)
-	r.chip.Receive(pattern(station, 60))
-	r.wantIRQ("frame received", true)
+	r.chip.Receive(chiptest.Frame(station, 60))
+	r.WantIRQ("frame received", true)
 	r.set(CSR0BusMode, busSoftReset)
-	r.wantIRQ("reset", false)
+	r.WantIRQ("reset", false)
 	for n, want := range [16]uint32{0: 0xFFF80000, 5: 0xFC000000} {
-		r.wantWord(fmt.Sprintf("CSR%d", n), r.csr(n), want)
+		r.WantWord(fmt.Sprintf("CSR%d", n), r.csr(n), want)
 	}
 	if r.chip.State.Filter.Mode != NoFilter {
 		t.Error("the filter survived the reset")
 	}
-	if r.base != 0x48000000 || r.chip.ConfigRead(header.MemBase) != 0x48000000 {
+	if r.Base != 0x48000000 || r.chip.ConfigRead(header.MemBase) != 0x48000000 {
 		t.Error("the window moved")
 	}
-	if _, armed := r.loop.NextTimer(); armed {
+	if _, armed := r.Loop.NextTimer(); armed {
 		t.Error("a timer survived the reset")
 	}
-	r.put(txRing+4, txFirst|txLast|60)
-	r.put(txRing, descOwn)
-	r.chip.Receive(pattern(station, 60))
-	if len(r.sent) != 0 || r.csr(5)&RI != 0 {
+	r.Put(txRing+4, txFirst|txLast|60)
+	r.Put(txRing, descOwn)
+	r.chip.Receive(chiptest.Frame(station, 60))
+	if len(r.Sent) != 0 || r.csr(5)&RI != 0 {
 		t.Error("frames pass after the reset")
 	}
 }
@@ -685,30 +687,30 @@ func TestFilter(t *testing.T) {
 		accept map[[6]byte]bool
 	}{
 		{"no setup frame", nil, 0, 0,
-			map[[6]byte]bool{station: false, stranger: false, groupCDP: true, bcast: true}},
-		{"perfect", setupFrame(station, groupCDP), 0, 0,
-			map[[6]byte]bool{station: true, stranger: false, groupCDP: true, groupOSPF: false, bcast: true}},
+			map[[6]byte]bool{station: false, stranger: false, chiptest.GroupCDP: true, bcast: true}},
+		{"perfect", setupFrame(station, chiptest.GroupCDP), 0, 0,
+			map[[6]byte]bool{station: true, stranger: false, chiptest.GroupCDP: true, chiptest.GroupOSPF: false, bcast: true}},
 		{"perfect, all multicast", setupFrame(station), 0, modeAllMulticast,
-			map[[6]byte]bool{station: true, stranger: false, groupOSPF: true, bcast: true}},
+			map[[6]byte]bool{station: true, stranger: false, chiptest.GroupOSPF: true, bcast: true}},
 		{"perfect, promiscuous", setupFrame(station), 0, modePromiscuous,
-			map[[6]byte]bool{station: true, stranger: true, groupOSPF: true}},
-		{"hash and one perfect", hashFrame(station, groupOSPF), txFilter0, 0,
-			map[[6]byte]bool{station: true, stranger: false, groupOSPF: true, groupCDP: false, bcast: true}},
-		{"inverse", setupFrame(station, groupCDP), txFilter1, 0,
-			map[[6]byte]bool{station: false, stranger: true, groupCDP: false, groupOSPF: true}},
-		{"hash only", hashFrame(station, groupOSPF, stranger), txFilter1 | txFilter0, 0,
-			map[[6]byte]bool{station: false, stranger: true, groupOSPF: true, groupCDP: false}},
+			map[[6]byte]bool{station: true, stranger: true, chiptest.GroupOSPF: true}},
+		{"hash and one perfect", hashFrame(station, chiptest.GroupOSPF), txFilter0, 0,
+			map[[6]byte]bool{station: true, stranger: false, chiptest.GroupOSPF: true, chiptest.GroupCDP: false, bcast: true}},
+		{"inverse", setupFrame(station, chiptest.GroupCDP), txFilter1, 0,
+			map[[6]byte]bool{station: false, stranger: true, chiptest.GroupCDP: false, chiptest.GroupOSPF: true}},
+		{"hash only", hashFrame(station, chiptest.GroupOSPF, stranger), txFilter1 | txFilter0, 0,
+			map[[6]byte]bool{station: false, stranger: true, chiptest.GroupOSPF: true, chiptest.GroupCDP: false}},
 	} {
 		r := newRig(t)
 		r.start(16)
 		if c.setup != nil {
-			r.mem.WriteAt(txBuf, c.setup)
+			r.Mem.WriteAt(txBuf, c.setup)
 			r.desc(txRing, descOwn, txSetup|c.ft|setupFrameSize, txBuf, 0)
 		}
 		r.set(CSR6Mode, modeRx|modeTx|c.mode)
 		for dst, want := range c.accept {
 			r.set(CSR5Status, RI)
-			r.chip.Receive(pattern(dst, 60))
+			r.chip.Receive(chiptest.Frame(dst, 60))
 			if got := r.csr(5)&RI != 0; got != want {
 				t.Errorf("%s: frame to %x accepted: %v, want %v", c.name, dst, got, want)
 			}
@@ -719,9 +721,9 @@ func TestFilter(t *testing.T) {
 func TestFilterReplaced(t *testing.T) {
 	r := newRig(t)
 	r.start(4, station, stranger)
-	r.mem.WriteAt(txBuf, setupFrame(groupCDP))
+	r.Mem.WriteAt(txBuf, setupFrame(chiptest.GroupCDP))
 	r.desc(txRing, descOwn, txSetup|setupFrameSize, txBuf, 0)
-	r.chip.Receive(pattern(station, 60))
+	r.chip.Receive(chiptest.Frame(station, 60))
 	if r.csr(5)&RI != 0 {
 		t.Error("an address of the setup frame before still passes")
 	}
@@ -734,7 +736,7 @@ func TestFilterModeBits(t *testing.T) {
 		r.start(2)
 		r.desc(txRing, descOwn, txSetup|ft|setupFrameSize, txBuf, 0)
 		r.set(CSR6Mode, 0x15)
-		r.wantWord(fmt.Sprintf("CSR6 after setup %08X", ft), r.csr(6), want)
+		r.WantWord(fmt.Sprintf("CSR6 after setup %08X", ft), r.csr(6), want)
 	}
 }
 
@@ -742,77 +744,46 @@ func TestReceiveAll(t *testing.T) {
 	r := newRig(t)
 	r.start(4, station)
 	r.set(CSR6Mode, modeRx|modeReceiveAll)
-	r.chip.Receive(pattern(stranger, 60))
-	r.wantWord("RDES0 of a frame that failed the filter", r.word(rxRing), rxFilterFail|64<<16|rxFirst|rxLast)
-	r.chip.Receive(pattern(station, 60))
-	r.wantWord("RDES0 of a frame that passed", r.word(rxRing+16), 64<<16|rxFirst|rxLast)
+	r.chip.Receive(chiptest.Frame(stranger, 60))
+	r.WantWord("RDES0 of a frame that failed the filter", r.Word(rxRing), rxFilterFail|64<<16|rxFirst|rxLast)
+	r.chip.Receive(chiptest.Frame(station, 60))
+	r.WantWord("RDES0 of a frame that passed", r.Word(rxRing+16), 64<<16|rxFirst|rxLast)
 }
 
 func TestTimer(t *testing.T) {
 	r := newRig(t)
 	r.set(CSR7Mask, AIS|GTE)
 	r.set(CSR11Timer, 10)
-	r.wantWord("CSR11", r.csr(11), 10)
-	r.advance(9 * timerTick)
-	r.wantWord("CSR11 after 9 ticks", r.csr(11), 1)
-	r.wantIRQ("before the time", false)
-	r.advance(timerTick)
-	r.wantIRQ("expired", true)
+	r.WantWord("CSR11", r.csr(11), 10)
+	r.Advance(9 * timerTick)
+	r.WantWord("CSR11 after 9 ticks", r.csr(11), 1)
+	r.WantIRQ("before the time", false)
+	r.Advance(timerTick)
+	r.WantIRQ("expired", true)
 	r.set(CSR5Status, GTE)
-	r.advance(100 * timerTick)
-	r.wantIRQ("a single shot came again", false)
+	r.Advance(100 * timerTick)
+	r.WantIRQ("a single shot came again", false)
 
 	r.set(CSR11Timer, timerContinuous|2)
 	for range 3 {
-		r.advance(2 * timerTick)
-		r.wantIRQ("continuous", true)
+		r.Advance(2 * timerTick)
+		r.WantIRQ("continuous", true)
 		r.set(CSR5Status, GTE)
 	}
 	r.set(CSR11Timer, 0)
-	if _, armed := r.loop.NextTimer(); armed {
+	if _, armed := r.Loop.NextTimer(); armed {
 		t.Error("timer runs after 0 was written")
 	}
 }
 
 func TestConfigurationSpace(t *testing.T) {
 	r := newRig(t)
-	if r.chip.ID() != 0x00091011 {
-		t.Errorf("ID %08X", r.chip.ID())
-	}
-	for _, c := range []struct {
-		reg         uint8
-		write, read uint32
-	}{
-		{0x04, 0x0007, 0x02800007},
-		{0x04, 0xFFFFFFFF, 0x02800147},
-		{0x08, 0xFFFFFFFF, 0x02000011},
-		{0x0C, 0xFFFFFFFF, 0x0000FFFF},
-		{0x10, 0xFFFFFFFF, 0xFFFFFF81},
-		{0x14, 0xFFFFFFFF, 0xFFFFFF80},
-		{0x18, 0xFFFFFFFF, 0},
-		{0x2C, 0xFFFFFFFF, 0},
-		{0x30, 0xFFFFFFFF, 0},
-		{0x3C, 0xFFFFFFFF, 0x281401FF},
-		{0x40, 0xFFFFFFFF, 0xC000FF00},
-		{0x15, 0xFFFFFFFF, 0},
-		{0xFF, 0xFFFFFFFF, 0},
-	} {
-		r.chip.ConfigWrite(c.reg, c.write)
-		r.wantWord(fmt.Sprintf("register %02X after %08X", c.reg, c.write), r.chip.ConfigRead(c.reg), c.read)
-	}
-	for _, c := range []struct {
-		base   uint32
-		mapped bool
-	}{{0xFFFFFFFF, false}, {0x48000000, true}, {0, false}, {0x4D000080, true}} {
-		r.chip.ConfigWrite(0x14, c.base)
-		if r.mapped != c.mapped || c.mapped && r.base != uint64(c.base) {
-			t.Errorf("CBMA %08X: window at %#x, mapped %v", c.base, r.base, r.mapped)
-		}
-	}
-	r.chip.Reset()
-	if r.mapped || r.chip.ConfigRead(4) != 0x02800000 {
-		t.Error("power-on reset leaves the configuration")
-	}
+	r.WantConfig(r.chip, 0x00091011, 0x14, 0x80, map[uint8]uint32{
+		0x04: 0x02800147, 0x08: 0x02000011, 0x0C: 0x0000FFFF, 0x10: 0xFFFFFF81, 0x18: 0, 0x2C: 0, 0x30: 0,
+		0x3C: 0x281401FF, 0x40: 0xC000FF00, 0x15: 0, 0xFF: 0,
+	})
+	r.chip.ConfigWrite(0x04, 7)
+	r.WantWord("command", r.chip.ConfigRead(0x04), 0x02800007)
 }
 
 // A byte-invariant bus and the chip's endian modes: section 4.
@@ -838,15 +809,15 @@ func TestByteInvariantBus(t *testing.T) {
 				if c.descBig {
 					binary.BigEndian.PutUint32(b[:], words[i])
 				}
-				r.mem.WriteAt(pa+uint64(4*i), b[:])
+				r.Mem.WriteAt(pa+uint64(4*i), b[:])
 			}
 		}
-		frame := pattern(station, 64)
+		frame := chiptest.Frame(station, 64)
 		swapped := bytes.Clone(frame)
 		if c.dataSwap {
 			swapLanes(swapped)
 		}
-		r.mem.WriteAt(txBuf, swapped)
+		r.Mem.WriteAt(txBuf, swapped)
 		le(CSR0BusMode, c.csr0)
 		put(txRing, descOwn, txFirst|txLast|descEnd|64, txBuf, 0)
 		put(rxRing, descOwn, descEnd|128, rxBuf, 0)
@@ -854,18 +825,18 @@ func TestByteInvariantBus(t *testing.T) {
 		le(CSR4TxRing, txRing)
 		le(CSR6Mode, modeRx|modeTx|modePromiscuous)
 		r.chip.Receive(frame)
-		if len(r.sent) != 1 || !bytes.Equal(r.sent[0], frame) {
-			t.Errorf("%s: sent %x", c.name, r.sent)
+		if len(r.Sent) != 1 || !bytes.Equal(r.Sent[0], frame) {
+			t.Errorf("%s: sent %x", c.name, r.Sent)
 		}
-		if got := r.bytes(rxBuf, 64); !bytes.Equal(got, swapped) {
+		if got := r.Bytes(rxBuf, 64); !bytes.Equal(got, swapped) {
 			t.Errorf("%s: received %x, want %x", c.name, got, swapped)
 		}
-		status := r.bytes(rxRing, 4)
+		status := r.Bytes(rxRing, 4)
 		got := binary.LittleEndian.Uint32(status)
 		if c.descBig {
 			got = binary.BigEndian.Uint32(status)
 		}
-		r.wantWord(c.name+": RDES0", got, 68<<16|rxFirst|rxLast)
+		r.WantWord(c.name+": RDES0", got, 68<<16|rxFirst|rxLast)
 	}
 }
 
@@ -881,13 +852,13 @@ func TestEndianBitsIgnored(t *testing.T) {
 // checkNaturalOrder sends one frame in natural order.
 func checkNaturalOrder(t *testing.T, r *rig) {
 	t.Helper()
-	frame := pattern(stranger, 61)
-	r.mem.WriteAt(txBuf+1, frame)
+	frame := chiptest.Frame(stranger, 61)
+	r.Mem.WriteAt(txBuf+1, frame)
 	r.desc(txRing, descOwn, txFirst|txLast|descEnd|61, txBuf+1, 0)
 	r.set(CSR4TxRing, txRing)
 	r.set(CSR6Mode, modeTx)
-	if len(r.sent) != 1 || !bytes.Equal(r.sent[0], frame) {
-		t.Errorf("sent %x", r.sent)
+	if len(r.Sent) != 1 || !bytes.Equal(r.Sent[0], frame) {
+		t.Errorf("sent %x", r.Sent)
 	}
 }
 
@@ -898,14 +869,14 @@ func TestRestore(t *testing.T) {
 	r.set(CSR7Mask, NIS|RI)
 	r.set(CSR11Timer, 100)
 	r.chip.ConfigWrite(header.MemBase, 0x48000000)
-	r.chip.Receive(pattern(station, 60))
+	r.chip.Receive(chiptest.Frame(station, 60))
 	var b bytes.Buffer
 	if err := gob.NewEncoder(&b).Encode(r.chip.State); err != nil {
 		t.Fatal(err)
 	}
 	saved := r.chip.State
 	r.chip.Reset()
-	r.wantIRQ("reset", false)
+	r.WantIRQ("reset", false)
 	var s State
 	if err := gob.NewDecoder(&b).Decode(&s); err != nil {
 		t.Fatal(err)
@@ -914,16 +885,16 @@ func TestRestore(t *testing.T) {
 		t.Error("state differs after encoding")
 	}
 	r.chip.Restore(s)
-	r.wantIRQ("restored", true)
-	if r.base != 0x48000000 {
+	r.WantIRQ("restored", true)
+	if r.Base != 0x48000000 {
 		t.Error("window is not where it was")
 	}
 	r.set(CSR5Status, RI)
-	r.put(txRing+4, txFirst|txLast|60)
-	r.put(txRing, descOwn)
-	r.chip.Receive(pattern(station, 60))
-	r.advance(100 * timerTick)
-	if len(r.sent) != 1 || r.csr(5)&(RI|GTE) != RI|GTE {
-		t.Errorf("after restoring: %d frames sent, CSR5 %08X", len(r.sent), r.csr(5))
+	r.Put(txRing+4, txFirst|txLast|60)
+	r.Put(txRing, descOwn)
+	r.chip.Receive(chiptest.Frame(station, 60))
+	r.Advance(100 * timerTick)
+	if len(r.Sent) != 1 || r.csr(5)&(RI|GTE) != RI|GTE {
+		t.Errorf("after restoring: %d frames sent, CSR5 %08X", len(r.Sent), r.csr(5))
 	}
 }

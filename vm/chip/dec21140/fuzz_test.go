@@ -3,6 +3,8 @@ package dec21140
 import (
 	"encoding/binary"
 	"testing"
+
+	"dynemu/vm/chip/chiptest"
 )
 
 // FuzzGuest plays a guest that knows nothing: register writes, descriptors,
@@ -11,40 +13,40 @@ func FuzzGuest(f *testing.F) {
 	f.Add([]byte{0, 3, 0, 0, 0x10, 0, 0, 6, 0, 0, 0x20, 0x42, 2, 60, 0, 0, 0, 0})
 	f.Add([]byte{1, 0, 0x80, 0, 0, 0, 1, 1, 0x20, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 6, 0, 0, 0x20, 0})
 	f.Add([]byte{0, 4, 0x1F, 0xC0, 0, 0, 0, 6, 0xFF, 0xFF, 0xFF, 0xFF, 3, 9, 9, 9, 9, 9})
+	f.Add([]byte{0, 3, 0x48, 0, 0, 0, 0, 4, 0x48, 0, 0, 0x10, 0, 2, 0x80, 0, 0, 0, 0, 6, 0, 0, 0x20, 0x42, 2, 60, 0, 0, 0, 60})
 	f.Fuzz(func(t *testing.T, script []byte) {
 		r := newRig(t)
-		r.dropOut = true
+		r.Drop = true
 		for i := range 16 {
-			binary.BigEndian.PutUint32(r.rom[16*i:], descOwn)
-			binary.BigEndian.PutUint32(r.rom[16*i+4:], descNext|uint32(i)<<20)
-			binary.BigEndian.PutUint32(r.rom[16*i+12:], uint32(romBase+(i*7%16)*16))
+			binary.BigEndian.PutUint32(r.ROM[16*i:], descOwn)
+			binary.BigEndian.PutUint32(r.ROM[16*i+4:], descNext|uint32(i)<<20)
+			binary.BigEndian.PutUint32(r.ROM[16*i+12:], uint32(chiptest.ROMBase+(i*7%16)*16))
 		}
 		frame := make([]byte, 4096)
-		for n := 0; len(script) >= 6 && n < 100; n++ {
-			op, x, v := script[0], script[1], binary.BigEndian.Uint32(script[2:])
-			script = script[6:]
-			sent := r.count
+		r.MapSelf(r.chip, WindowSize)
+		chiptest.Play(script, func(op, x byte, v uint32, rest []byte) {
+			sent := r.Count
 			switch op % 6 {
 			case 0:
 				r.set(int(x%16), v)
 			case 1:
-				r.put(uint64(x)*4, v) // rings at 0
+				r.Put(uint64(x)*4, v) // rings at 0
 			case 2:
-				copy(frame, script)
+				copy(frame, rest)
 				r.chip.Receive(frame[:int(v)%len(frame)])
 			case 3:
-				r.advance(int64(v) % 10_000_000)
+				r.Advance(int64(v) % 10_000_000)
 			case 4:
-				r.plug = !r.plug
+				r.Unplugged = !r.Unplugged
 				r.csr(int(x % 16))
 			case 5:
 				r.chip.ConfigWrite(x, v)
 				r.chip.ConfigRead(x)
 			}
-			if r.count-sent > 20*txBudget {
-				t.Fatalf("step %d sent %d frames", n, r.count-sent)
+			if r.Count-sent > 20*txBudget {
+				t.Fatalf("a step sent %d frames", r.Count-sent)
 			}
-		}
+		})
 	})
 }
 

@@ -91,7 +91,7 @@ func TestMIIDataBook(t *testing.T) {
 			if v := c.read(r, phy, phyStatus); v != 0x0004 {
 				t.Errorf("%s: PHY %d BMSR with a link %04X, want 0004", c.name, phy, v)
 			}
-			r.plug = false
+			r.Unplugged = true
 			if v := c.read(r, phy, phyStatus); v != 0 {
 				t.Errorf("%s: PHY %d BMSR without a link %04X, want 0000", c.name, phy, v)
 			}
@@ -164,7 +164,7 @@ func TestMIITulip(t *testing.T) {
 		{phyPartner, true, 0xFFFF, 0x45E1},
 		{phyPartner, false, 0xFFFF, 0x0000},
 	} {
-		r.plug = c.plug
+		r.Unplugged = !c.plug
 		tulip.write(r, phyAddress, c.reg, c.write)
 		if v := tulip.read(r, phyAddress, c.reg); v != c.read {
 			t.Errorf("register %d after writing %04X, plugged %v: %04X, want %04X", c.reg, c.write, c.plug, v, c.read)

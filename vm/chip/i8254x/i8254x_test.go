@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"reflect"
 	"testing"
+
+	"dynemu/vm/chip/chiptest"
 )
 
 // Values after power-on: adapters-7200 reference, 12.1.
@@ -27,8 +29,8 @@ func TestResetValues(t *testing.T) {
 	if r.get(0) != 0 {
 		t.Error("a write between the registers changed one")
 	}
-	r.plug = false
-	r.wantWord("STATUS without a link", r.get(8), 1)
+	r.Unplugged = true
+	r.WantWord("STATUS without a link", r.get(8), 1)
 }
 
 // What is written reads back, through both offsets of registers that have two.
@@ -53,31 +55,31 @@ func TestStorageRegisters(t *testing.T) {
 		{"VFTA0", 0x5600, 0x600, 0xFFFFFFFF}, {"VFTA127", 0x57FC, 0x7FC, 0xFFFFFFFF},
 	} {
 		r.set(c.off, 0xFFFFFFFF)
-		r.wantWord(c.name, r.get(c.off), c.mask)
-		r.wantWord(c.name+" at its other place", r.get(c.old), c.mask)
+		r.WantWord(c.name, r.get(c.off), c.mask)
+		r.WantWord(c.name+" at its other place", r.get(c.old), c.mask)
 		r.set(c.old, 0x12345680&c.mask)
-		r.wantWord(c.name+" written at its other place", r.get(c.off), 0x12345680&c.mask)
+		r.WantWord(c.name+" written at its other place", r.get(c.off), 0x12345680&c.mask)
 	}
 }
 
 func TestInterrupts(t *testing.T) {
 	r := newRig(t)
 	r.set(0xC8, TXDW|RXT0)
-	r.wantIRQ("with everything masked", false)
+	r.WantIRQ("with everything masked", false)
 	r.set(0xD0, RXT0)
 	r.set(0xD0, RXO)
-	r.wantWord("IMS", r.get(0xD0), RXT0|RXO)
-	r.wantIRQ("unmasked", true)
+	r.WantWord("IMS", r.get(0xD0), RXT0|RXO)
+	r.WantIRQ("unmasked", true)
 	r.set(0xD8, RXT0)
-	r.wantWord("IMS after IMC", r.get(0xD0), RXO)
-	r.wantIRQ("masked", false)
+	r.WantWord("IMS after IMC", r.get(0xD0), RXO)
+	r.WantIRQ("masked", false)
 	r.set(0xD0, RXT0)
-	r.wantWord("ICR", r.get(0xC0), TXDW|RXT0)
-	r.wantIRQ("ICR read", false)
-	r.wantWord("ICR read again", r.get(0xC0), 0)
+	r.WantWord("ICR", r.get(0xC0), TXDW|RXT0)
+	r.WantIRQ("ICR read", false)
+	r.WantWord("ICR read again", r.get(0xC0), 0)
 	r.set(0xC8, RXT0|RXO)
 	r.set(0xC0, RXO)
-	r.wantWord("ICR after a bit was written", r.get(0xC0), RXT0)
+	r.WantWord("ICR after a bit was written", r.get(0xC0), RXT0)
 }
 
 // ITR keeps the line down for a while after it rose.
@@ -86,19 +88,19 @@ func TestThrottle(t *testing.T) {
 	r.set(0xD0, RXT0)
 	r.set(0xC4, 100)
 	r.set(0xC8, RXT0)
-	r.wantIRQ("first", true)
+	r.WantIRQ("first", true)
 	r.get(0xC0)
 	r.set(0xC8, RXT0)
-	r.wantIRQ("too soon", false)
-	r.advance(100*itrTick - 1)
-	r.wantIRQ("still too soon", false)
-	r.advance(1)
-	r.wantIRQ("after the interval", true)
+	r.WantIRQ("too soon", false)
+	r.Advance(100*itrTick - 1)
+	r.WantIRQ("still too soon", false)
+	r.Advance(1)
+	r.WantIRQ("after the interval", true)
 	r.get(0xC0)
 	r.set(0xC8, RXT0)
 	r.get(0xC0)
-	r.advance(100 * itrTick)
-	r.wantIRQ("cause gone meanwhile", false)
+	r.Advance(100 * itrTick)
+	r.WantIRQ("cause gone meanwhile", false)
 }
 
 // Section 22, items 18 to 20.
@@ -106,35 +108,35 @@ func TestTransmitAndReceive(t *testing.T) {
 	r := newRig(t)
 	r.start(3 << rxSizeShift) // 256 bytes
 	r.set(0xD0, 0xFFFF)
-	frame := pattern(stranger, 70)
+	frame := chiptest.Frame(stranger, 70)
 	r.give(0, frame, txEnd|txReport)
-	if len(r.sent) != 1 || !bytes.Equal(r.sent[0], frame) {
-		t.Fatalf("on the wire: %x, want %x", r.sent, frame)
+	if len(r.Sent) != 1 || !bytes.Equal(r.Sent[0], frame) {
+		t.Fatalf("on the wire: %x, want %x", r.Sent, frame)
 	}
-	r.wantWords("transmit descriptor", txRing, swap|txBuf, 0, txEnd|txReport|70, descDone)
-	r.wantWord("TDH", r.get(0x3810), 1)
-	r.wantIRQ("sent", true)
+	r.WantWords("transmit descriptor", txRing, swap|txBuf, 0, txEnd|txReport|70, descDone)
+	r.WantWord("TDH", r.get(0x3810), 1)
+	r.WantIRQ("sent", true)
 	r.chip.Receive(frame)
-	r.wantWords("receive descriptor", rxRing, swap|rxBuf, 0, 0x0000004A, 0x00000007)
-	if got := r.bytes(rxBuf, 72); !bytes.Equal(got, append(bytes.Clone(frame), 0, 0)) {
+	r.WantWords("receive descriptor", rxRing, swap|rxBuf, 0, 0x0000004A, 0x00000007)
+	if got := r.Bytes(rxBuf, 72); !bytes.Equal(got, append(bytes.Clone(frame), 0, 0)) {
 		t.Errorf("in memory: %x", got)
 	}
-	r.wantWord("RDH", r.get(0x2810), 1)
-	r.wantWord("ICR", r.get(0xC0), TXDW|TXQE|RXT0)
-	r.wantWord("ICR again", r.get(0xC0), 0)
+	r.WantWord("RDH", r.get(0x2810), 1)
+	r.WantWord("ICR", r.get(0xC0), TXDW|TXQE|RXT0)
+	r.WantWord("ICR again", r.get(0xC0), 0)
 
 	// One descriptor for a frame of 400 bytes.
 	r.set(0x2818, 2)
-	r.chip.Receive(pattern(station, 400))
-	r.wantWords("receive descriptor", rxRing+16+8, 0x00000100, 0x00000005)
-	r.wantWord("RDH", r.get(0x2810), 2)
-	r.wantWord("ICR", r.get(0xC0), RXO)
+	r.chip.Receive(chiptest.Frame(station, 400))
+	r.WantWords("receive descriptor", rxRing+16+8, 0x00000100, 0x00000005)
+	r.WantWord("RDH", r.get(0x2810), 2)
+	r.WantWord("ICR", r.get(0xC0), RXO)
 	r.chip.Receive(frame)
-	r.wantWord("ICR without any descriptor", r.get(0xC0), RXO)
-	r.wantWord("missed frames", r.get(0x4010), 2)
+	r.WantWord("ICR without any descriptor", r.get(0xC0), RXO)
+	r.WantWord("missed frames", r.get(0x4010), 2)
 	r.set(0x2818, 3)
 	r.chip.Receive(frame)
-	r.wantWords("receive descriptor", rxRing+32+8, 0x0000004A, 0x00000007)
+	r.WantWords("receive descriptor", rxRing+32+8, 0x0000004A, 0x00000007)
 }
 
 // At plain addresses byte n of a frame is at address n XOR 3, and nothing
@@ -142,7 +144,9 @@ func TestTransmitAndReceive(t *testing.T) {
 // any alignment, whether the chip knows the way behind the window or not.
 func TestByteLanes(t *testing.T) {
 	known := func(c *Config) {
-		c.Unswap = func(pa uint64, n int) (uint64, bool) { return pa - swap, pa >= swap && pa+uint64(n) <= swap+ramSize }
+		c.Unswap = func(pa uint64, n int) (uint64, bool) {
+			return pa - swap, pa >= swap && pa+uint64(n) <= swap+chiptest.RAMSize
+		}
 	}
 	for name, options := range map[string][]func(*Config){"window": nil, "behind the window": {known}} {
 		for offset := range uint64(4) {
@@ -150,7 +154,7 @@ func TestByteLanes(t *testing.T) {
 				for _, window := range []uint64{0, swap} {
 					r := newRig(t, options...)
 					r.start(0)
-					frame := pattern(stranger, n)
+					frame := chiptest.Frame(stranger, n)
 					at := func(buf uint64, i int) uint64 {
 						a := buf + offset + uint64(i)
 						if window == 0 {
@@ -159,22 +163,22 @@ func TestByteLanes(t *testing.T) {
 						return a
 					}
 					for i, b := range frame {
-						r.mem.WriteAt(at(txBuf, i), []byte{b})
+						r.Mem.WriteAt(at(txBuf, i), []byte{b})
 					}
 					r.desc(txRing, uint32(window+txBuf+offset), 0, txEnd|uint32(n), 0)
 					r.set(0x3818, 1)
-					if len(r.sent) != 1 || !bytes.Equal(r.sent[0], frame) {
-						t.Errorf("%s, offset %d, %d bytes at %X: sent %x", name, offset, n, window, r.sent)
+					if len(r.Sent) != 1 || !bytes.Equal(r.Sent[0], frame) {
+						t.Errorf("%s, offset %d, %d bytes at %X: sent %x", name, offset, n, window, r.Sent)
 					}
-					r.put(rxRing, uint32(window+rxBuf+offset))
+					r.Put(rxRing, uint32(window+rxBuf+offset))
 					fence := bytes.Repeat([]byte{0xEE}, 128)
-					r.mem.WriteAt(rxBuf-32, fence)
+					r.Mem.WriteAt(rxBuf-32, fence)
 					r.chip.Receive(frame)
 					want := bytes.Clone(fence)
 					for i, b := range frame {
 						want[at(rxBuf, i)-rxBuf+32] = b
 					}
-					if got := r.bytes(rxBuf-32, 128); !bytes.Equal(got, want) {
+					if got := r.Bytes(rxBuf-32, 128); !bytes.Equal(got, want) {
 						t.Errorf("%s, offset %d, %d bytes at %X: received\n%x, want\n%x", name, offset, n, window, got, want)
 					}
 				}
@@ -187,18 +191,18 @@ func TestRingWraps(t *testing.T) {
 	r := newRig(t)
 	r.start(0)
 	for k := range uint32(3*ringSize + 1) {
-		frame := pattern(stranger, 60+int(k))
+		frame := chiptest.Frame(stranger, 60+int(k))
 		r.give(k, frame, txEnd|txReport)
-		if len(r.sent) != int(k+1) || !bytes.Equal(r.sent[k], frame) {
+		if len(r.Sent) != int(k+1) || !bytes.Equal(r.Sent[k], frame) {
 			t.Fatalf("frame %d was not sent", k)
 		}
 		r.chip.Receive(frame)
 		i := uint64(k % ringSize)
-		r.wantWords("receive descriptor", rxRing+16*i+8, 64+k, 7)
-		if !bytes.Equal(r.bytes(rxBuf+0x800*i, 60+int(k)), frame) {
+		r.WantWords("receive descriptor", rxRing+16*i+8, 64+k, 7)
+		if !bytes.Equal(r.Bytes(rxBuf+0x800*i, 60+int(k)), frame) {
 			t.Fatalf("frame %d is not in its buffer", k)
 		}
-		r.put(rxRing+16*i+12, 0)
+		r.Put(rxRing+16*i+12, 0)
 		r.set(0x2818, k%ringSize)
 	}
 }
@@ -213,15 +217,15 @@ func TestReceiveBufferSizes(t *testing.T) {
 	} {
 		r := newRig(t)
 		r.start(c.rctl)
-		frame := pattern(stranger, 1500)
+		frame := chiptest.Frame(stranger, 1500)
 		r.chip.Receive(frame)
 		if c.size == 0 {
-			r.wantWord("RDH with a reserved buffer size", r.get(0x2810), 0)
+			r.WantWord("RDH with a reserved buffer size", r.get(0x2810), 0)
 			continue
 		}
 		n := (1500 + c.size - 1) / c.size
-		r.wantWord(fmt.Sprintf("RDH with %d-byte buffers", c.size), r.get(0x2810), uint32(n))
-		r.wantWords("last descriptor", uint64(rxRing+16*(n-1)+8), uint32(1500-(n-1)*c.size+4), rxDone|rxNoSum|rxEnd)
+		r.WantWord(fmt.Sprintf("RDH with %d-byte buffers", c.size), r.get(0x2810), uint32(n))
+		r.WantWords("last descriptor", uint64(rxRing+16*(n-1)+8), uint32(1500-(n-1)*c.size+4), rxDone|rxNoSum|rxEnd)
 	}
 }
 
@@ -229,29 +233,29 @@ func TestReceiveBufferSizes(t *testing.T) {
 func TestTransmitFragments(t *testing.T) {
 	r := newRig(t)
 	r.start(0)
-	frame := pattern(stranger, 100)
+	frame := chiptest.Frame(stranger, 100)
 	r.give(0, frame[:33], 0)
-	r.wantWord("TDH while the end is missing", r.get(0x3810), 0)
+	r.WantWord("TDH while the end is missing", r.get(0x3810), 0)
 	r.give(1, frame[33:60], txReport)
 	r.give(2, frame[60:], txEnd)
-	if len(r.sent) != 1 || !bytes.Equal(r.sent[0], frame) {
-		t.Fatalf("sent %x", r.sent)
+	if len(r.Sent) != 1 || !bytes.Equal(r.Sent[0], frame) {
+		t.Fatalf("sent %x", r.Sent)
 	}
 	for i, want := range []uint32{0, descDone, 0} {
-		r.wantWord(fmt.Sprintf("status of descriptor %d", i), r.word(uint64(txRing+16*i+12)), want)
+		r.WantWord(fmt.Sprintf("status of descriptor %d", i), r.Word(uint64(txRing+16*i+12)), want)
 	}
-	r.wantWord("TDH", r.get(0x3810), 3)
-	r.wantWord("ICR", r.get(0xC0), TXDW|TXQE)
+	r.WantWord("TDH", r.get(0x3810), 3)
+	r.WantWord("ICR", r.get(0xC0), TXDW|TXQE)
 
 	// A frame above every limit is dropped, and the ring goes on.
 	for i := range uint32(6) {
 		r.desc(uint64(txRing+16*((3+i)%ringSize)), swap|txBuf, 0, 0xFFFF, 0)
 	}
-	r.put(uint64(txRing+16*((3+5)%ringSize)+8), txEnd|0xFFFF)
+	r.Put(uint64(txRing+16*((3+5)%ringSize)+8), txEnd|0xFFFF)
 	r.set(0x3818, (3+6)%ringSize)
 	r.give((3+6)%ringSize, frame, txEnd)
-	if len(r.sent) != 2 || !bytes.Equal(r.sent[1], frame) {
-		t.Errorf("%d frames sent", len(r.sent))
+	if len(r.Sent) != 2 || !bytes.Equal(r.Sent[1], frame) {
+		t.Errorf("%d frames sent", len(r.Sent))
 	}
 }
 
@@ -263,19 +267,19 @@ func TestPadding(t *testing.T) {
 		r := newRig(t)
 		r.start(0)
 		r.set(0x400, c.tctl)
-		frame := pattern(stranger, 42)
-		r.give(0, pattern(stranger, 200), txEnd) // leaves its bytes behind
+		frame := chiptest.Frame(stranger, 42)
+		r.give(0, chiptest.Frame(stranger, 200), txEnd) // leaves its bytes behind
 		r.give(1, frame, txEnd)
 		want := append(frame, make([]byte, c.want-42)...)
-		if len(r.sent) != 2 || !bytes.Equal(r.sent[1], want) {
-			t.Errorf("TCTL %X: sent %x", c.tctl, r.sent)
+		if len(r.Sent) != 2 || !bytes.Equal(r.Sent[1], want) {
+			t.Errorf("TCTL %X: sent %x", c.tctl, r.Sent)
 		}
 	}
 }
 
 // udp returns an Ethernet frame with an IPv4 header and n bytes of UDP data.
 func ipFrame(protocol byte, l4 []byte) []byte {
-	f := append(pattern(stranger, 12), 0x08, 0x00)
+	f := append(chiptest.Frame(stranger, 12), 0x08, 0x00)
 	ip := []byte{0x45, 0, 0, 0, 0x12, 0x34, 0, 0, 64, protocol, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2}
 	binary.BigEndian.PutUint16(ip[2:], uint16(20+len(l4)))
 	return append(append(f, ip...), l4...)
@@ -311,10 +315,10 @@ func TestLegacyChecksum(t *testing.T) {
 	r := newRig(t)
 	r.start(0)
 	frame := ipFrame(17, make([]byte, 41))
-	r.put(txRing+12, 14<<8)                        // CSS
+	r.Put(txRing+12, 14<<8)                        // CSS
 	r.give(0, frame[:34], txEnd|txSum|(14+10)<<16) // the header alone: CSS has no end
-	if len(r.sent) != 1 || !checked(r.sent[0][14:34]) {
-		t.Errorf("sent %x", r.sent)
+	if len(r.Sent) != 1 || !checked(r.Sent[0][14:34]) {
+		t.Errorf("sent %x", r.Sent)
 	}
 }
 
@@ -323,19 +327,19 @@ func TestLegacyChecksum(t *testing.T) {
 func TestChecksumOffload(t *testing.T) {
 	r := newRig(t)
 	r.start(0)
-	l4 := append([]byte{0, 1, 0, 2, 0, 41, 0, 0}, pattern(stranger, 33)...)
+	l4 := append([]byte{0, 1, 0, 2, 0, 41, 0, 0}, chiptest.Frame(stranger, 33)...)
 	frame := ipFrame(17, l4)
 	// The driver seeds the field with the sum of the pseudo header.
 	binary.BigEndian.PutUint16(frame[34+6:], sum(pseudoAddresses+17+41, nil))
 	r.desc(txRing, 14|24<<8|33<<16, 34|40<<8, context|txReport, 0)
-	r.mem.WriteAt(txBuf+0x800, frame)
+	r.Mem.WriteAt(txBuf+0x800, frame)
 	r.desc(txRing+16, swap|(txBuf+0x800), 0, data|34, txIPSum|txTCSum)
 	r.desc(txRing+32, swap|(txBuf+0x800+34), 0, data|txEnd|txReport|uint32(len(frame)-34), 0)
 	r.set(0x3818, 3)
-	if len(r.sent) != 1 || len(r.sent[0]) != len(frame) {
-		t.Fatalf("sent %x", r.sent)
+	if len(r.Sent) != 1 || len(r.Sent[0]) != len(frame) {
+		t.Fatalf("sent %x", r.Sent)
 	}
-	got := r.sent[0]
+	got := r.Sent[0]
 	if !checked(got[14:34]) {
 		t.Errorf("IP checksum of %x", got)
 	}
@@ -348,7 +352,7 @@ func TestChecksumOffload(t *testing.T) {
 		t.Errorf("more than the checksums changed: %x", got)
 	}
 	for i, want := range []uint32{descDone, txIPSum | txTCSum, descDone} {
-		r.wantWord(fmt.Sprintf("descriptor %d", i), r.word(uint64(txRing+16*i+12)), want)
+		r.WantWord(fmt.Sprintf("descriptor %d", i), r.Word(uint64(txRing+16*i+12)), want)
 	}
 }
 
@@ -364,14 +368,14 @@ func TestSegmentation(t *testing.T) {
 	frame[16], frame[17] = 0, 0
 	binary.BigEndian.PutUint16(frame[34+16:], sum(pseudoAddresses+6, nil))
 	r.desc(txRing, 14|24<<8|33<<16, 34|50<<8, context|1<<24|1<<25|txSegment|uint32(20+total), mss<<16|54<<8)
-	r.mem.WriteAt(0x60000, frame)
+	r.Mem.WriteAt(0x60000, frame)
 	r.desc(txRing+16, swap|0x60000, 0, data|txSegment|txEnd|txReport|uint32(len(frame)), txIPSum|txTCSum)
 	r.set(0x3818, 2)
-	if len(r.sent) != 3 {
-		t.Fatalf("%d frames sent, want 3", len(r.sent))
+	if len(r.Sent) != 3 {
+		t.Fatalf("%d frames sent, want 3", len(r.Sent))
 	}
 	var payload []byte
-	for k, f := range r.sent {
+	for k, f := range r.Sent {
 		n := min(mss, total-k*mss)
 		if len(f) != 54+n || int(binary.BigEndian.Uint16(f[16:])) != 40+n {
 			t.Errorf("segment %d: %d bytes, total length %d", k, len(f), binary.BigEndian.Uint16(f[16:]))
@@ -400,7 +404,7 @@ func TestSegmentation(t *testing.T) {
 func TestTinySegments(t *testing.T) {
 	for _, mss := range []uint32{1, 63, 64} {
 		r := newRig(t)
-		r.dropOut = true
+		r.Drop = true
 		r.start(0)
 		r.desc(txRing, 14|24<<8|33<<16, 34|50<<8, context|1<<24|1<<25|txSegment, mss<<16|54<<8)
 		r.desc(txRing+16, swap|txBuf, 0, data|txSegment|txEnd|txReport|60000, 0)
@@ -409,8 +413,8 @@ func TestTinySegments(t *testing.T) {
 		if mss == 64 {
 			want = (60000 - 54 + 63) / 64
 		}
-		if r.count != want || r.word(txRing+28)&descDone == 0 {
-			t.Errorf("MSS %d: %d frames sent, want %d", mss, r.count, want)
+		if r.Count != want || r.Word(txRing+28)&descDone == 0 {
+			t.Errorf("MSS %d: %d frames sent, want %d", mss, r.Count, want)
 		}
 	}
 }
@@ -420,27 +424,27 @@ func TestVLAN(t *testing.T) {
 	r.start(0)
 	r.set(0x38, 0x8100)
 	r.set(0, ctrlVLAN)
-	frame := pattern(stranger, 60)
+	frame := chiptest.Frame(stranger, 60)
 	tagged := append(append(bytes.Clone(frame[:12]), 0x81, 0x00, 0x60, 0x05), frame[12:]...)
-	r.put(txRing+12, 0x6005<<16)
+	r.Put(txRing+12, 0x6005<<16)
 	r.give(0, frame, txEnd|txTagged)
-	if len(r.sent) != 1 || !bytes.Equal(r.sent[0], tagged) {
-		t.Errorf("sent %x, want %x", r.sent, tagged)
+	if len(r.Sent) != 1 || !bytes.Equal(r.Sent[0], tagged) {
+		t.Errorf("sent %x, want %x", r.Sent, tagged)
 	}
 	r.chip.Receive(tagged)
-	r.wantWords("receive descriptor", rxRing+8, 64, 0x6005<<16|rxTagged|rxNoSum|rxEnd|rxDone)
-	if !bytes.Equal(r.bytes(rxBuf, 60), frame) {
+	r.WantWords("receive descriptor", rxRing+8, 64, 0x6005<<16|rxTagged|rxNoSum|rxEnd|rxDone)
+	if !bytes.Equal(r.Bytes(rxBuf, 60), frame) {
 		t.Error("the tag was not taken out")
 	}
 	r.set(0x100, rxEnable|rxVLANFilter)
 	r.chip.Receive(tagged)
-	r.wantWord("RDH after another VLAN's frame", r.get(0x2810), 1)
+	r.WantWord("RDH after another VLAN's frame", r.get(0x2810), 1)
 	r.set(0x5600, 1<<5)
 	r.chip.Receive(tagged)
-	r.wantWord("RDH after this VLAN's frame", r.get(0x2810), 2)
+	r.WantWord("RDH after this VLAN's frame", r.get(0x2810), 2)
 	r.set(0, 0)
 	r.give(1, tagged, txEnd|txTagged)
-	if len(r.sent) != 2 || !bytes.Equal(r.sent[1], tagged) {
+	if len(r.Sent) != 2 || !bytes.Equal(r.Sent[1], tagged) {
 		t.Error("tagged without CTRL.VME")
 	}
 }
@@ -448,14 +452,14 @@ func TestVLAN(t *testing.T) {
 func TestLoopback(t *testing.T) {
 	r := newRig(t)
 	r.start(rxLoopback)
-	frame := pattern(stranger, 60)
+	frame := chiptest.Frame(stranger, 60)
 	r.give(0, frame, txEnd)
-	r.chip.Receive(pattern(station, 99)) // from the wire
-	if len(r.sent) != 0 {
+	r.chip.Receive(chiptest.Frame(station, 99)) // from the wire
+	if len(r.Sent) != 0 {
 		t.Error("a looped frame is on the wire")
 	}
-	r.wantWords("first receive descriptor", rxRing+8, 64, 7)
-	r.wantWord("RDH", r.get(0x2810), 1)
+	r.WantWords("first receive descriptor", rxRing+8, 64, 7)
+	r.WantWord("RDH", r.get(0x2810), 1)
 }
 
 // hashOf sets the bit of an address in a table for a value of RCTL.MO.
@@ -479,17 +483,17 @@ func TestFilter(t *testing.T) {
 		setup   setup
 		accept  map[[6]byte]bool
 	}{
-		{"router, nothing programmed", Router, setup{}, map[[6]byte]bool{station: true, stranger: true, groupCDP: true, bcast: true}},
-		{"adapter, nothing programmed", Adapter, setup{}, map[[6]byte]bool{station: false, groupCDP: false, bcast: false}},
-		{"router with an address", Router, setup{0, [][6]byte{station}, nil}, map[[6]byte]bool{station: true, stranger: false, groupCDP: false, bcast: false}},
-		{"two addresses", Adapter, setup{0, [][6]byte{station, groupCDP}, nil}, map[[6]byte]bool{station: true, groupCDP: true, stranger: false, groupOSPF: false}},
-		{"broadcast accept", Adapter, setup{rxBroadcast, [][6]byte{station}, nil}, map[[6]byte]bool{station: true, stranger: false, bcast: true, groupCDP: false}},
-		{"unicast promiscuous", Adapter, setup{rxUnicast, nil, nil}, map[[6]byte]bool{stranger: true, groupCDP: false, bcast: false}},
-		{"multicast promiscuous", Adapter, setup{rxMulticast, nil, nil}, map[[6]byte]bool{stranger: false, groupCDP: true, bcast: true}},
-		{"hash, 47:36", Adapter, setup{0, nil, [][6]byte{groupOSPF}}, map[[6]byte]bool{groupOSPF: true, groupCDP: false, stranger: false}},
-		{"hash, 46:35", Adapter, setup{1 << rxOffset, nil, [][6]byte{groupOSPF}}, map[[6]byte]bool{groupOSPF: true, groupCDP: false}},
-		{"hash, 45:34", Adapter, setup{2 << rxOffset, nil, [][6]byte{groupOSPF}}, map[[6]byte]bool{groupOSPF: true, groupCDP: false}},
-		{"hash, 43:32", Adapter, setup{3 << rxOffset, nil, [][6]byte{groupOSPF}}, map[[6]byte]bool{groupOSPF: true, groupCDP: false}},
+		{"router, nothing programmed", Router, setup{}, map[[6]byte]bool{station: true, stranger: true, chiptest.GroupCDP: true, bcast: true}},
+		{"adapter, nothing programmed", Adapter, setup{}, map[[6]byte]bool{station: false, chiptest.GroupCDP: false, bcast: false}},
+		{"router with an address", Router, setup{0, [][6]byte{station}, nil}, map[[6]byte]bool{station: true, stranger: false, chiptest.GroupCDP: false, bcast: false}},
+		{"two addresses", Adapter, setup{0, [][6]byte{station, chiptest.GroupCDP}, nil}, map[[6]byte]bool{station: true, chiptest.GroupCDP: true, stranger: false, chiptest.GroupOSPF: false}},
+		{"broadcast accept", Adapter, setup{rxBroadcast, [][6]byte{station}, nil}, map[[6]byte]bool{station: true, stranger: false, bcast: true, chiptest.GroupCDP: false}},
+		{"unicast promiscuous", Adapter, setup{rxUnicast, nil, nil}, map[[6]byte]bool{stranger: true, chiptest.GroupCDP: false, bcast: false}},
+		{"multicast promiscuous", Adapter, setup{rxMulticast, nil, nil}, map[[6]byte]bool{stranger: false, chiptest.GroupCDP: true, bcast: true}},
+		{"hash, 47:36", Adapter, setup{0, nil, [][6]byte{chiptest.GroupOSPF}}, map[[6]byte]bool{chiptest.GroupOSPF: true, chiptest.GroupCDP: false, stranger: false}},
+		{"hash, 46:35", Adapter, setup{1 << rxOffset, nil, [][6]byte{chiptest.GroupOSPF}}, map[[6]byte]bool{chiptest.GroupOSPF: true, chiptest.GroupCDP: false}},
+		{"hash, 45:34", Adapter, setup{2 << rxOffset, nil, [][6]byte{chiptest.GroupOSPF}}, map[[6]byte]bool{chiptest.GroupOSPF: true, chiptest.GroupCDP: false}},
+		{"hash, 43:32", Adapter, setup{3 << rxOffset, nil, [][6]byte{chiptest.GroupOSPF}}, map[[6]byte]bool{chiptest.GroupOSPF: true, chiptest.GroupCDP: false}},
 	} {
 		r := newRig(t, func(cfg *Config) { cfg.Profile = c.profile })
 		r.start(c.setup.rctl)
@@ -503,7 +507,7 @@ func TestFilter(t *testing.T) {
 		}
 		for dst, want := range c.accept {
 			r.get(0xC0)
-			r.chip.Receive(pattern(dst, 60))
+			r.chip.Receive(chiptest.Frame(dst, 60))
 			if got := r.get(0xC0)&RXT0 != 0; got != want {
 				t.Errorf("%s: frame to %x accepted: %v, want %v", c.name, dst, got, want)
 			}
@@ -516,7 +520,7 @@ func TestReceiveThreshold(t *testing.T) {
 		r := newRig(t)
 		r.start(uint32(rdmts) << rxThreshold)
 		for free := uint32(ringSize - 2); free > 0; free-- {
-			r.chip.Receive(pattern(station, 60))
+			r.chip.Receive(chiptest.Frame(station, 60))
 			if got := r.get(0xC0)&RXDMT0 != 0; got != (free == threshold) {
 				t.Errorf("RDMTS %d, %d descriptors left: RXDMT0 is %v", rdmts, free, got)
 			}
@@ -544,9 +548,9 @@ func TestProfiles(t *testing.T) {
 	} {
 		r := newRig(t, func(cfg *Config) { cfg.Profile = c.profile })
 		r.start(c.rctl)
-		r.chip.Receive(pattern(station, c.size))
-		r.wantWord(c.name+": RDH", r.get(0x2810), c.rdh)
-		r.wantWord(c.name+": too long", r.get(0x40AC), c.oversize)
+		r.chip.Receive(chiptest.Frame(station, c.size))
+		r.WantWord(c.name+": RDH", r.get(0x2810), c.rdh)
+		r.WantWord(c.name+": too long", r.get(0x40AC), c.oversize)
 	}
 }
 
@@ -556,8 +560,8 @@ func TestStatistics(t *testing.T) {
 	bcast := [6]byte{0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}
 	sizes := []int{60, 61, 123, 124, 1019, 1020}
 	for i, n := range sizes {
-		r.chip.Receive(pattern([][6]byte{station, groupCDP, bcast}[i%3], n))
-		r.give(uint32(i), pattern([][6]byte{station, groupCDP, bcast}[i%3], n), txEnd)
+		r.chip.Receive(chiptest.Frame([][6]byte{station, chiptest.GroupCDP, bcast}[i%3], n))
+		r.give(uint32(i), chiptest.Frame([][6]byte{station, chiptest.GroupCDP, bcast}[i%3], n), txEnd)
 	}
 	octets := uint32(0)
 	for _, n := range sizes {
@@ -573,11 +577,11 @@ func TestStatistics(t *testing.T) {
 		{"GORCL", 0x4088, octets}, {"GORCH", 0x408C, 0}, {"GOTCL", 0x4090, octets}, {"TORL", 0x40C0, octets}, {"TOTL", 0x40C8, octets},
 		{"TPR", 0x40D0, 6}, {"TPT", 0x40D4, 6}, {"PTC64", 0x40D8, 1}, {"PTC127", 0x40DC, 2}, {"PTC1522", 0x40EC, 1}, {"MPTC", 0x40F0, 2}, {"BPTC", 0x40F4, 2},
 	} {
-		r.wantWord(c.name, r.get(c.off), c.want)
+		r.WantWord(c.name, r.get(c.off), c.want)
 	}
-	r.wantWord("GPRC is cleared by reading", r.get(0x4074), 0)
-	r.wantWord("GORCL is cleared by reading GORCH", r.get(0x4088), 0)
-	r.wantWord("GOTCL is not cleared by reading it", r.get(0x4090), octets)
+	r.WantWord("GPRC is cleared by reading", r.get(0x4074), 0)
+	r.WantWord("GORCL is cleared by reading GORCH", r.get(0x4088), 0)
+	r.WantWord("GOTCL is not cleared by reading it", r.get(0x4090), octets)
 }
 
 // A management frame as router images clock it through SDP6 and SDP7, and as
@@ -630,20 +634,20 @@ func TestMDIO(t *testing.T) {
 		}
 		for reg, want := range map[uint32]uint32{0: 0x2000, 1: 0x782C, 2: 0x0013, 3: 0x61D4, 4: 0, 5: 0x41E1, 6: 1, 17: 0x4700, 31: 0} {
 			for _, phy := range []uint32{0, 1, 31} {
-				r.wantWord(fmt.Sprintf("%s: PHY %d register %d", p.name, phy, reg), read(phy, reg), want)
+				r.WantWord(fmt.Sprintf("%s: PHY %d register %d", p.name, phy, reg), read(phy, reg), want)
 			}
 		}
 		write(1, 0, 0xB300)
-		r.wantWord(p.name+": control", read(1, 0), 0x3100)
+		r.WantWord(p.name+": control", read(1, 0), 0x3100)
 		write(1, 4, 0x01E1)
 		write(2, 4, 0x1234)
-		r.wantWord(p.name+": PHY 1 register 4", read(1, 4), 0x01E1)
-		r.wantWord(p.name+": PHY 2 register 4", read(2, 4), 0x1234)
+		r.WantWord(p.name+": PHY 1 register 4", read(1, 4), 0x01E1)
+		r.WantWord(p.name+": PHY 2 register 4", read(2, 4), 0x1234)
 		write(1, 1, 0)
-		r.wantWord(p.name+": status is read-only", read(1, 1), 0x782C)
-		r.plug = false
+		r.WantWord(p.name+": status is read-only", read(1, 1), 0x782C)
+		r.Unplugged = true
 		for reg, want := range map[uint32]uint32{1: 0x7808, 5: 0, 17: 0x0100} {
-			r.wantWord(fmt.Sprintf("%s: register %d without a link", p.name, reg), read(1, reg), want)
+			r.WantWord(fmt.Sprintf("%s: register %d without a link", p.name, reg), read(1, reg), want)
 		}
 	}
 }
@@ -651,11 +655,11 @@ func TestMDIO(t *testing.T) {
 func TestMDIC(t *testing.T) {
 	r := newRig(t)
 	r.set(0x20, mdicRead|1<<21|2<<16)
-	r.wantWord("MDIC after a read", r.get(0x20), mdicReady|mdicRead|1<<21|2<<16|0x0013)
+	r.WantWord("MDIC after a read", r.get(0x20), mdicReady|mdicRead|1<<21|2<<16|0x0013)
 	r.set(0x20, mdicWrite|mdicIntr|1<<21|4<<16|0x1234)
-	r.wantWord("ICR", r.get(0xC0), MDAC)
+	r.WantWord("ICR", r.get(0xC0), MDAC)
 	r.set(0x20, mdicRead|1<<21|4<<16)
-	r.wantWord("MDIC after a write and a read", r.get(0x20)&mdicData, 0x1234)
+	r.WantWord("MDIC after a write and a read", r.get(0x20)&mdicData, 0x1234)
 }
 
 func TestReset(t *testing.T) {
@@ -663,18 +667,18 @@ func TestReset(t *testing.T) {
 	r.start(0)
 	r.set(0xD0, 0xFFFF)
 	r.chip.ConfigWrite(header.MemBase, 0x48000000)
-	r.chip.Receive(pattern(station, 60))
-	r.wantIRQ("frame received", true)
+	r.chip.Receive(chiptest.Frame(station, 60))
+	r.WantIRQ("frame received", true)
 	r.set(0, ctrlReset|1)
-	r.wantIRQ("reset", false)
+	r.WantIRQ("reset", false)
 	for _, off := range []uint64{0, 0xC0, 0xD0, 0x100, 0x400, 0x2800, 0x2808, 0x2810, 0x3800, 0x4074} {
-		r.wantWord(fmt.Sprintf("register %04X", off), r.get(off), 0)
+		r.WantWord(fmt.Sprintf("register %04X", off), r.get(off), 0)
 	}
-	if r.base != 0x48000000 {
+	if r.Base != 0x48000000 {
 		t.Error("the window moved")
 	}
-	r.give(0, pattern(station, 60), txEnd)
-	if len(r.sent) != 0 {
+	r.give(0, chiptest.Frame(station, 60), txEnd)
+	if len(r.Sent) != 0 {
 		t.Error("frames pass after the reset")
 	}
 }
@@ -682,10 +686,10 @@ func TestReset(t *testing.T) {
 func TestUnplugged(t *testing.T) {
 	r := newRig(t)
 	r.start(0)
-	r.plug = false
-	r.give(0, pattern(station, 60), txEnd|txReport)
-	r.wantWord("transmit descriptor", r.word(txRing+12), descDone)
-	if len(r.sent) != 0 {
+	r.Unplugged = true
+	r.give(0, chiptest.Frame(station, 60), txEnd|txReport)
+	r.WantWord("transmit descriptor", r.Word(txRing+12), descDone)
+	if len(r.Sent) != 0 {
 		t.Error("sent without a wire")
 	}
 }
@@ -702,49 +706,21 @@ func TestLinkChange(t *testing.T) {
 		r.get(0xC0)
 		r.set(0xD0, c.ims)
 		r.chip.Attach(nil)
-		r.wantWord("ICR after unplugging", r.get(0xC0), c.want)
-		r.wantWord("STATUS.LU", r.get(8)&statusLU, 0)
+		r.WantWord("ICR after unplugging", r.get(0xC0), c.want)
+		r.WantWord("STATUS.LU", r.get(8)&statusLU, 0)
 		r.chip.Attach(r)
-		r.wantWord("ICR after plugging", r.get(0xC0), c.want)
-		r.plug = false
+		r.WantWord("ICR after plugging", r.get(0xC0), c.want)
+		r.Unplugged = true
 		r.get(8)
-		r.wantWord("ICR after the peer went", r.get(0xC0), c.want)
+		r.WantWord("ICR after the peer went", r.get(0xC0), c.want)
 	}
 }
 
 func TestConfigurationSpace(t *testing.T) {
 	r := newRig(t)
-	if r.chip.ID() != 0x10018086 {
-		t.Errorf("ID %08X", r.chip.ID())
-	}
-	for _, c := range []struct {
-		reg         uint8
-		write, read uint32
-	}{
-		{0x04, 0xFFFFFFFF, 0x02200157},
-		{0x08, 0xFFFFFFFF, 0x02000003},
-		{0x0C, 0xFFFFFFFF, 0x0000FFFF},
-		{0x10, 0xFFFFFFFF, 0xFFFE0000},
-		{0x14, 0xFFFFFFFF, 0},
-		{0x2C, 0xFFFFFFFF, 0},
-		{0x3C, 0xFFFFFFFF, 0x00FF01FF},
-	} {
-		r.chip.ConfigWrite(c.reg, c.write)
-		r.wantWord(fmt.Sprintf("register %02X after %08X", c.reg, c.write), r.chip.ConfigRead(c.reg), c.read)
-	}
-	for _, c := range []struct {
-		base   uint32
-		mapped bool
-	}{{0xFFFFFFFF, false}, {0x48000000, true}, {0, false}, {0x4D020000, true}} {
-		r.chip.ConfigWrite(0x10, c.base)
-		if r.mapped != c.mapped || c.mapped && r.base != uint64(c.base) {
-			t.Errorf("base %08X: window at %#x, mapped %v", c.base, r.base, r.mapped)
-		}
-	}
-	r.chip.Reset()
-	if r.mapped || r.chip.ConfigRead(4) != 0x02200000 {
-		t.Error("power-on reset leaves the configuration")
-	}
+	r.WantConfig(r.chip, 0x10018086, 0x10, 0x20000, map[uint8]uint32{
+		0x04: 0x02200157, 0x08: 0x02000003, 0x0C: 0x0000FFFF, 0x14: 0, 0x2C: 0, 0x3C: 0x00FF01FF,
+	})
 }
 
 // The steps of the Linux driver on a byte-invariant bus: section 21.3.
@@ -759,7 +735,7 @@ func TestLinuxDriver(t *testing.T) {
 	set := func(off uint64, v uint32) { r.set(off, le(v)) }
 	put := func(pa uint64, words ...uint32) {
 		for i, w := range words {
-			r.put(pa+uint64(4*i), le(w))
+			r.Put(pa+uint64(4*i), le(w))
 		}
 	}
 
@@ -814,22 +790,22 @@ func TestLinuxDriver(t *testing.T) {
 	set(0x400, txEnable|txPad)
 	set(0x100, rxEnable|rxBroadcast)
 	set(0xD0, 0x9D)
-	frame := pattern(mac, 99)
-	r.mem.WriteAt(txBuf+1, frame)
+	frame := chiptest.Frame(mac, 99)
+	r.Mem.WriteAt(txBuf+1, frame)
 	put(txRing, 14|24<<8|33<<16, 34|50<<8, context|txReport, 0)
 	put(txRing+16, txBuf+1, 0, data|txEnd|txReport|99, 0)
 	set(0x3818, 2)
-	if len(r.sent) != 1 || !bytes.Equal(r.sent[0], frame) {
-		t.Errorf("sent %x", r.sent)
+	if len(r.Sent) != 1 || !bytes.Equal(r.Sent[0], frame) {
+		t.Errorf("sent %x", r.Sent)
 	}
-	if le(r.word(txRing+12))&descDone == 0 || le(r.word(txRing+28))&descDone == 0 {
+	if le(r.Word(txRing+12))&descDone == 0 || le(r.Word(txRing+28))&descDone == 0 {
 		t.Error("descriptors are not done")
 	}
 	r.chip.Receive(frame)
-	if le(r.word(rxRing+8)) != 103 || le(r.word(rxRing+12)) != 7 || !bytes.Equal(r.bytes(rxBuf, 99), frame) {
+	if le(r.Word(rxRing+8)) != 103 || le(r.Word(rxRing+12)) != 7 || !bytes.Equal(r.Bytes(rxBuf, 99), frame) {
 		t.Error("frame was not received")
 	}
-	r.wantIRQ("done", true)
+	r.WantIRQ("done", true)
 	if got := get(0xC0); got != TXDW|TXQE|RXT0 {
 		t.Errorf("ICR %08X", got)
 	}
@@ -838,23 +814,23 @@ func TestLinuxDriver(t *testing.T) {
 // A ring that never ends must not hold up the machine.
 func TestLongRing(t *testing.T) {
 	r := newRig(t)
-	r.dropOut = true
+	r.Drop = true
 	r.start(0)
-	r.set(0x3800, romBase)
+	r.set(0x3800, chiptest.ROMBase)
 	r.set(0x3808, 0xFFF80)
 	for i := range 256 {
-		binary.BigEndian.PutUint32(r.rom[16*i+8:], txEnd|60)
+		binary.BigEndian.PutUint32(r.ROM[16*i+8:], txEnd|60)
 	}
 	r.set(0x3810, 0)
 	r.set(0x3818, 0x8000) // reads as zeros behind the ROM: one endless frame at a time
-	before := r.count
-	r.advance(txPause)
+	before := r.Count
+	r.Advance(txPause)
 	if before == 0 || before > txBudget {
 		t.Errorf("%d frames in one go", before)
 	}
 	r.set(0x400, 0)
-	r.advance(10 * txPause)
-	if _, armed := r.loop.NextTimer(); armed {
+	r.Advance(10 * txPause)
+	if _, armed := r.Loop.NextTimer(); armed {
 		t.Error("a stopped transmitter keeps a timer")
 	}
 }
@@ -865,14 +841,14 @@ func TestRestore(t *testing.T) {
 	r.start(0)
 	r.set(0xD0, RXT0)
 	r.chip.ConfigWrite(header.MemBase, 0x48000000)
-	r.chip.Receive(pattern(station, 60))
+	r.chip.Receive(chiptest.Frame(station, 60))
 	var b bytes.Buffer
 	if err := gob.NewEncoder(&b).Encode(r.chip.State); err != nil {
 		t.Fatal(err)
 	}
 	saved := r.chip.State
 	r.chip.Reset()
-	r.wantIRQ("reset", false)
+	r.WantIRQ("reset", false)
 	var s State
 	if err := gob.NewDecoder(&b).Decode(&s); err != nil {
 		t.Fatal(err)
@@ -881,14 +857,14 @@ func TestRestore(t *testing.T) {
 		t.Error("state differs after encoding")
 	}
 	r.chip.Restore(s)
-	r.wantIRQ("restored", true)
-	if r.base != 0x48000000 {
+	r.WantIRQ("restored", true)
+	if r.Base != 0x48000000 {
 		t.Error("window is not where it was")
 	}
 	r.get(0xC0)
-	r.give(0, pattern(station, 60), txEnd)
-	r.chip.Receive(pattern(station, 60))
-	if len(r.sent) != 1 || r.get(0xC0)&RXT0 == 0 {
+	r.give(0, chiptest.Frame(station, 60), txEnd)
+	r.chip.Receive(chiptest.Frame(station, 60))
+	if len(r.Sent) != 1 || r.get(0xC0)&RXT0 == 0 {
 		t.Error("the run does not continue")
 	}
 }

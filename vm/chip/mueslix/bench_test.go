@@ -1,10 +1,14 @@
 package mueslix
 
-import "testing"
+import (
+	"testing"
+
+	"dynemu/vm/chip/chiptest"
+)
 
 func benchRig(b *testing.B) *rig {
-	r := newRig(&testing.T{}, Mode1)
-	r.cable[0].drop = true
+	r := newRig(b, Mode1)
+	r.cable[0].Drop = true
 	r.start(0, 2048)
 	b.SetBytes(1500)
 	b.ReportAllocs()
@@ -17,7 +21,7 @@ func benchRig(b *testing.B) *rig {
 func BenchmarkTransmit(b *testing.B) {
 	r := benchRig(b)
 	for i := range b.N {
-		r.put(uint64(txRing+8*(i%ringSize)), r.control(1500, descFirst|descLast))
+		r.Put(uint64(txRing+8*(i%ringSize)), r.control(1500, descFirst|descLast))
 		r.set(RegStatus, StatusTx)
 	}
 }
@@ -26,10 +30,10 @@ func BenchmarkTransmit(b *testing.B) {
 // given back.
 func BenchmarkReceive(b *testing.B) {
 	r := benchRig(b)
-	frame := pattern(1500)
+	frame := chiptest.Pattern(1500)
 	for i := range b.N {
 		r.chip.Receive(0, frame)
-		r.put(uint64(rxRing+8*(i%ringSize)), descOwn|2048)
+		r.Put(uint64(rxRing+8*(i%ringSize)), descOwn|2048)
 		r.set(RegStatus, StatusRx)
 	}
 }

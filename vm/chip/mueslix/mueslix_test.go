@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"reflect"
 	"testing"
+
+	"dynemu/vm/chip/chiptest"
 )
 
 // Section 22, item 14, and 11.1, 11.2.
@@ -17,29 +19,29 @@ func TestFixedRegisters(t *testing.T) {
 		0x2C00: 0, 0x2C24: 0, 0x2C2C: 0x0000FFFF,
 		0x0004: 0, 0x0019: 0, 0x3FFC: 0, 0x0500: 0,
 	} {
-		r.wantWord(fmt.Sprintf("register %04X", off), r.get(off), want)
+		r.WantWord(fmt.Sprintf("register %04X", off), r.get(off), want)
 		r.set(off, 0)
-		r.wantWord(fmt.Sprintf("register %04X after a write", off), r.get(off), want)
+		r.WantWord(fmt.Sprintf("register %04X after a write", off), r.get(off), want)
 	}
 	for ch := range Channels {
 		for off, want := range map[uint64]uint32{0x64: 0x7B, 0x90: 0x11111111, 0x04: 0, 0x94: 0} {
 			r.set(reg(ch, off), 0x5A5A5A5A)
-			r.wantWord(fmt.Sprintf("channel %d register %02X", ch, off), r.get(reg(ch, off)), want)
+			r.WantWord(fmt.Sprintf("channel %d register %02X", ch, off), r.get(reg(ch, off)), want)
 		}
 		for _, off := range []uint64{0x00, 0x40, 0x44, 0x80, 0x84, 0x88, 0x8C} {
 			v := uint32(0x1000*ch) + uint32(off)
 			r.set(reg(ch, off), v)
-			r.wantWord(fmt.Sprintf("channel %d register %02X", ch, off), r.get(reg(ch, off)), v)
+			r.WantWord(fmt.Sprintf("channel %d register %02X", ch, off), r.get(reg(ch, off)), v)
 		}
 	}
 }
 
 func TestModemSignals(t *testing.T) {
 	r := newRig(t, Mode1)
-	r.cable[2].unplugged = true
+	r.cable[2].Unplugged = true
 	r.chip.Attach(3, nil)
 	for ch, want := range []uint32{0xFFFFFFFF, 0xFFFFFFFF, 0, 0} {
-		r.wantWord(fmt.Sprintf("modem signals of channel %d", ch), r.get(reg(ch, 0x60)), want)
+		r.WantWord(fmt.Sprintf("modem signals of channel %d", ch), r.get(reg(ch, 0x60)), want)
 	}
 }
 
@@ -117,17 +119,17 @@ func TestTransmitVector(t *testing.T) {
 	} {
 		r := newRig(t, c.mode)
 		r.start(0, 64)
-		frame := pattern(31)
-		r.mem.WriteAt(uint64(r.txBuf(0, 0)), frame[:20])
-		r.mem.WriteAt(uint64(r.txBuf(0, 1)), frame[20:])
-		r.put(txRing+8, c.second)
-		r.put(txRing, c.first)
-		if len(r.cable[0].sent) != 1 || !bytes.Equal(r.cable[0].sent[0], frame) {
-			t.Errorf("mode %d: sent %x, want %x", c.mode, r.cable[0].sent, frame)
+		frame := chiptest.Pattern(31)
+		r.Mem.WriteAt(uint64(r.txBuf(0, 0)), frame[:20])
+		r.Mem.WriteAt(uint64(r.txBuf(0, 1)), frame[20:])
+		r.Put(txRing+8, c.second)
+		r.Put(txRing, c.first)
+		if len(r.cable[0].Sent) != 1 || !bytes.Equal(r.cable[0].Sent[0], frame) {
+			t.Errorf("mode %d: sent %x, want %x", c.mode, r.cable[0].Sent, frame)
 		}
-		r.wantWord("first descriptor", r.word(txRing), 0)
-		r.wantWord("second descriptor", r.word(txRing+8), 0)
-		r.wantWord("status", r.get(RegStatus), StatusTx)
+		r.WantWord("first descriptor", r.Word(txRing), 0)
+		r.WantWord("second descriptor", r.Word(txRing+8), 0)
+		r.WantWord("status", r.get(RegStatus), StatusTx)
 	}
 }
 
@@ -159,16 +161,16 @@ func TestTransmitLength(t *testing.T) {
 	} {
 		r := newRig(t, c.mode)
 		r.start(0, 64)
-		r.put(txRing, descOwn|descFirst|descLast|c.word)
+		r.Put(txRing, descOwn|descFirst|descLast|c.word)
 		got := 0
-		for _, f := range r.cable[0].sent {
+		for _, f := range r.cable[0].Sent {
 			got += len(f)
 		}
 		if got != c.want {
 			t.Errorf("mode %d control %08X: %d bytes, want %d", c.mode, c.word, got, c.want)
 		}
-		r.wantWord("descriptor", r.word(txRing), 0)
-		r.wantWord("status", r.get(RegStatus), StatusTx)
+		r.WantWord("descriptor", r.Word(txRing), 0)
+		r.WantWord("status", r.get(RegStatus), StatusTx)
 	}
 }
 
@@ -179,23 +181,23 @@ func TestReceiveVector(t *testing.T) {
 			r := newRig(t, mode)
 			r.start(1, 64)
 			r.set(reg(1, RegCRC), crc)
-			frame := pattern(70)
+			frame := chiptest.Pattern(70)
 			r.chip.Receive(1, frame)
 			for i, want := range []uint32{0x40000040, last, 0x80000040} {
-				r.wantWord(fmt.Sprintf("descriptor %d", i), r.word(rxRing+0x100+uint64(8*i)), want)
+				r.WantWord(fmt.Sprintf("descriptor %d", i), r.Word(rxRing+0x100+uint64(8*i)), want)
 			}
-			if got := append(r.bytes(uint64(r.rxBuf(1, 0)), 64), r.bytes(uint64(r.rxBuf(1, 1)), 6)...); !bytes.Equal(got, frame) {
+			if got := append(r.Bytes(uint64(r.rxBuf(1, 0)), 64), r.Bytes(uint64(r.rxBuf(1, 1)), 6)...); !bytes.Equal(got, frame) {
 				t.Errorf("in memory: %x", got)
 			}
-			if got := r.bytes(uint64(r.rxBuf(1, 1))+6, 8); !bytes.Equal(got, make([]byte, 8)) {
+			if got := r.Bytes(uint64(r.rxBuf(1, 1))+6, 8); !bytes.Equal(got, make([]byte, 8)) {
 				t.Errorf("bytes behind the frame: %x", got)
 			}
-			r.wantWord("status", r.get(RegStatus), StatusRx<<1)
-			if !r.irq {
+			r.WantWord("status", r.get(RegStatus), StatusRx<<1)
+			if !r.IRQ {
 				t.Error("no interrupt")
 			}
 			r.set(RegStatus, StatusRx<<1)
-			if r.irq || r.get(RegStatus) != 0 {
+			if r.IRQ || r.get(RegStatus) != 0 {
 				t.Error("interrupt stays after it was acknowledged")
 			}
 		}
@@ -205,30 +207,30 @@ func TestReceiveVector(t *testing.T) {
 func TestReceiveOverrun(t *testing.T) {
 	r := newRig(t, Mode1)
 	r.start(0, 64)
-	r.put(rxRing+16, 0) // the third is not the chip's
-	frame := pattern(200)
+	r.Put(rxRing+16, 0) // the third is not the chip's
+	frame := chiptest.Pattern(200)
 	r.chip.Receive(0, frame)
-	r.wantWord("first", r.word(rxRing), 0x40000040)
-	r.wantWord("last", r.word(rxRing+8), 0x30000040)
-	r.wantWord("not the chip's", r.word(rxRing+16), 0)
-	r.wantWord("status", r.get(RegStatus), StatusRx)
+	r.WantWord("first", r.Word(rxRing), 0x40000040)
+	r.WantWord("last", r.Word(rxRing+8), 0x30000040)
+	r.WantWord("not the chip's", r.Word(rxRing+16), 0)
+	r.WantWord("status", r.get(RegStatus), StatusRx)
 	r.set(RegStatus, StatusRx)
 	r.chip.Receive(0, frame)
-	r.wantWord("status after a frame without a buffer", r.get(RegStatus), 0)
+	r.WantWord("status after a frame without a buffer", r.get(RegStatus), 0)
 
 	// All buffers together are too small: the ring must not be walked twice.
 	r = newRig(t, Mode1)
 	r.start(0, 16)
 	r.chip.Receive(0, frame)
 	for i, want := range []uint32{0x40000010, 0x10, 0x10, 0x30000010} {
-		r.wantWord(fmt.Sprintf("descriptor %d", i), r.word(rxRing+uint64(8*i)), want)
+		r.WantWord(fmt.Sprintf("descriptor %d", i), r.Word(rxRing+uint64(8*i)), want)
 	}
 	// One descriptor only.
 	r = newRig(t, Mode1)
 	r.start(0, 16)
 	r.set(reg(0, RegRxEnd), rxRing)
 	r.chip.Receive(0, frame)
-	r.wantWord("only descriptor", r.word(rxRing), 0x70000010)
+	r.WantWord("only descriptor", r.Word(rxRing), 0x70000010)
 }
 
 func TestReceiveConditions(t *testing.T) {
@@ -241,8 +243,8 @@ func TestReceiveConditions(t *testing.T) {
 		{"running", func(*rig) {}, 60, true},
 		{"one byte", func(*rig) {}, 1, true},
 		{"nothing", func(*rig) {}, 0, false},
-		{"longest", func(r *rig) { r.put(rxRing, descOwn|0xFFFF) }, 18000, true},
-		{"too long", func(r *rig) { r.put(rxRing, descOwn|0xFFFF) }, 18001, false},
+		{"longest", func(r *rig) { r.Put(rxRing, descOwn|0xFFFF) }, 18000, true},
+		{"too long", func(r *rig) { r.Put(rxRing, descOwn|0xFFFF) }, 18001, false},
 		{"channel disabled", func(r *rig) { r.set(RegCommand, 0x30000) }, 60, false},
 		{"receiver disabled", func(r *rig) { r.set(RegEnable, 1) }, 60, false},
 		{"transmitter disabled", func(r *rig) { r.set(RegEnable, 2) }, 60, true},
@@ -251,7 +253,7 @@ func TestReceiveConditions(t *testing.T) {
 		r := newRig(t, Mode1)
 		r.start(0, 1024)
 		c.change(r)
-		r.chip.Receive(0, pattern(c.size))
+		r.chip.Receive(0, chiptest.Pattern(c.size))
 		if got := r.get(RegStatus)&StatusRx != 0; got != c.want {
 			t.Errorf("%s: received %v, want %v", c.name, got, c.want)
 		}
@@ -273,8 +275,8 @@ func TestTransmitConditions(t *testing.T) {
 		r := newRig(t, Mode1)
 		r.start(0, 64)
 		c.change(r)
-		r.queue(0, 0, pattern(40))
-		if got := len(r.cable[0].sent) == 1; got != c.want {
+		r.queue(0, 0, chiptest.Pattern(40))
+		if got := len(r.cable[0].Sent) == 1; got != c.want {
 			t.Errorf("%s: sent %v, want %v", c.name, got, c.want)
 		}
 	}
@@ -290,21 +292,21 @@ func TestRingWrap(t *testing.T) {
 		}
 		for k := range 3*ringSize + 1 {
 			for ch := range Channels {
-				frame := pattern(36 + 4*k + ch)
+				frame := chiptest.Pattern(36 + 4*k + ch)
 				r.queue(ch, k%ringSize, frame)
-				if len(r.cable[ch].sent) != k+1 || !bytes.Equal(r.cable[ch].sent[k], frame) {
+				if len(r.cable[ch].Sent) != k+1 || !bytes.Equal(r.cable[ch].Sent[k], frame) {
 					t.Fatalf("channel %d: frame %d was not sent", ch, k)
 				}
-				r.wantWord("transmit descriptor", r.word(uint64(txRing+0x100*ch+8*(k%ringSize))), 0)
+				r.WantWord("transmit descriptor", r.Word(uint64(txRing+0x100*ch+8*(k%ringSize))), 0)
 				r.chip.Receive(ch, frame)
 				d := uint64(rxRing + 0x100*ch + 8*(k%ringSize))
-				r.wantWord("receive descriptor", r.word(d), uint32(0x60000000+len(frame)+3))
-				if !bytes.Equal(r.bytes(uint64(r.rxBuf(ch, k%ringSize)), len(frame)), frame) {
+				r.WantWord("receive descriptor", r.Word(d), uint32(0x60000000+len(frame)+3))
+				if !bytes.Equal(r.Bytes(uint64(r.rxBuf(ch, k%ringSize)), len(frame)), frame) {
 					t.Fatalf("channel %d: frame %d was not received", ch, k)
 				}
-				r.put(d, descOwn|2048)
+				r.Put(d, descOwn|2048)
 				want := uint32(StatusTx|StatusRx) << ch
-				r.wantWord("status", r.get(RegStatus)&want, want)
+				r.WantWord("status", r.get(RegStatus)&want, want)
 				r.set(RegStatus, want)
 			}
 		}
@@ -315,12 +317,12 @@ func TestRingWrap(t *testing.T) {
 func TestTransmitWaitsForWholeFrame(t *testing.T) {
 	r := newRig(t, Mode1)
 	r.start(0, 64)
-	r.put(txRing, 0xC0000005)
+	r.Put(txRing, 0xC0000005)
 	r.get(RegStatus)
-	r.wantWord("first descriptor", r.word(txRing), 0xC0000005)
-	r.put(txRing+8, 0xA0000001)
-	if len(r.cable[0].sent) != 1 || len(r.cable[0].sent[0]) != 24 {
-		t.Errorf("sent %x", r.cable[0].sent)
+	r.WantWord("first descriptor", r.Word(txRing), 0xC0000005)
+	r.Put(txRing+8, 0xA0000001)
+	if len(r.cable[0].Sent) != 1 || len(r.cable[0].Sent[0]) != 24 {
+		t.Errorf("sent %x", r.cable[0].Sent)
 	}
 }
 
@@ -334,12 +336,12 @@ func TestWindowAccessKicks(t *testing.T) {
 		r := newRig(t, Mode1)
 		r.start(0, 64)
 		r.chip.channel[0].bell.Off() // as if the memory told nothing
-		r.queue(0, 0, pattern(40))
-		if len(r.cable[0].sent) != 0 {
+		r.queue(0, 0, chiptest.Pattern(40))
+		if len(r.cable[0].Sent) != 0 {
 			t.Fatal("sent without a sign")
 		}
 		access(r)
-		if len(r.cable[0].sent) != 1 {
+		if len(r.cable[0].Sent) != 1 {
 			t.Error("access to the window did not start the transmission")
 		}
 	}
@@ -349,15 +351,15 @@ func TestWindowAccessKicks(t *testing.T) {
 func TestTransmitFromUnwatchableMemory(t *testing.T) {
 	r := newRig(t, Mode1)
 	r.start(0, 64)
-	r.set(reg(0, RegTxStart), romBase)
-	r.set(reg(0, RegTxEnd), romBase+8)
+	r.set(reg(0, RegTxStart), chiptest.ROMBase)
+	r.set(reg(0, RegTxEnd), chiptest.ROMBase+8)
 	r.putROM(0, r.control(40, descFirst|descLast), txBuf)
-	r.advance(1_000_000)
-	if r.cable[0].count == 0 {
+	r.Advance(1_000_000)
+	if r.cable[0].Count == 0 {
 		t.Error("frame was not sent after a millisecond")
 	}
 	r.set(RegCommand, r.disable())
-	if _, armed := r.loop.NextTimer(); armed {
+	if _, armed := r.Loop.NextTimer(); armed {
 		t.Error("a stopped channel keeps a timer")
 	}
 }
@@ -366,9 +368,9 @@ func TestIdleChannelsKeepNoTimer(t *testing.T) {
 	r := newRig(t, Mode1)
 	for ch := range Channels {
 		r.start(ch, 64)
-		r.queue(ch, 0, pattern(40))
+		r.queue(ch, 0, chiptest.Pattern(40))
 	}
-	if at, armed := r.loop.NextTimer(); armed {
+	if at, armed := r.Loop.NextTimer(); armed {
 		t.Errorf("a timer is armed for %d ns on an idle chip", at)
 	}
 }
@@ -376,60 +378,60 @@ func TestIdleChannelsKeepNoTimer(t *testing.T) {
 func TestEndlessRing(t *testing.T) {
 	// Descriptors whose ownership cannot be cleared.
 	r := newRig(t, Mode1)
-	r.cable[0].drop = true
+	r.cable[0].Drop = true
 	r.putROM(0, r.control(40, descFirst|descLast), txBuf)
 	r.putROM(1, r.control(40, descFirst|descLast), txBuf)
 	r.start(0, 64)
-	r.set(reg(0, RegTxEnd), romBase+8)
-	r.set(reg(0, RegTxStart), romBase)
-	if r.cable[0].count != txBudget {
-		t.Fatalf("%d frames in one go, want %d", r.cable[0].count, txBudget)
+	r.set(reg(0, RegTxEnd), chiptest.ROMBase+8)
+	r.set(reg(0, RegTxStart), chiptest.ROMBase)
+	if r.cable[0].Count != txBudget {
+		t.Fatalf("%d frames in one go, want %d", r.cable[0].Count, txBudget)
 	}
 	r.get(RegStatus) // no kick while the channel pauses
-	r.advance(txPause)
-	if r.cable[0].count != 2*txBudget {
-		t.Errorf("%d frames after the pause, want %d", r.cable[0].count, 2*txBudget)
+	r.Advance(txPause)
+	if r.cable[0].Count != 2*txBudget {
+		t.Errorf("%d frames after the pause, want %d", r.cable[0].Count, 2*txBudget)
 	}
 
 	// A frame without end, in a ring and without one.
-	for _, end := range []uint32{romBase + 8, 0xFFFFFFF0} {
+	for _, end := range []uint32{chiptest.ROMBase + 8, 0xFFFFFFF0} {
 		r := newRig(t, Mode1)
-		for i := range romSize / 8 {
+		for i := range chiptest.ROMSize / 8 {
 			r.putROM(i, descOwn|descFirst, txBuf)
 		}
 		r.start(0, 64)
 		r.set(reg(0, RegTxEnd), end)
-		r.set(reg(0, RegTxStart), romBase)
-		if r.cable[0].count != 0 || r.get(RegStatus) != StatusTx {
-			t.Errorf("end %#x: %d frames sent, status %X", end, r.cable[0].count, r.get(RegStatus))
+		r.set(reg(0, RegTxStart), chiptest.ROMBase)
+		if r.cable[0].Count != 0 || r.get(RegStatus) != StatusTx {
+			t.Errorf("end %#x: %d frames sent, status %X", end, r.cable[0].Count, r.get(RegStatus))
 		}
 	}
 
 	// A receive ring of empty buffers.
 	r = newRig(t, Mode1)
-	for i := range romSize / 8 {
+	for i := range chiptest.ROMSize / 8 {
 		r.putROM(i, descOwn, rxBuf)
 	}
 	r.start(0, 64)
 	r.set(reg(0, RegRxEnd), 0xFFFFFFF0)
-	r.set(reg(0, RegRxStart), romBase)
-	r.chip.Receive(0, pattern(60))
-	r.wantWord("status", r.get(RegStatus), StatusRx)
+	r.set(reg(0, RegRxStart), chiptest.ROMBase)
+	r.chip.Receive(0, chiptest.Pattern(60))
+	r.WantWord("status", r.get(RegStatus), StatusRx)
 }
 
 // A cable to nowhere takes the frames and gives the descriptors back.
 func TestUnplugged(t *testing.T) {
 	for _, unplug := range []func(*rig){
 		func(r *rig) { r.chip.Attach(0, nil) },
-		func(r *rig) { r.cable[0].unplugged = true },
+		func(r *rig) { r.cable[0].Unplugged = true },
 	} {
 		r := newRig(t, Mode1)
 		unplug(r)
 		r.start(0, 64)
-		r.queue(0, 0, pattern(40))
-		r.wantWord("descriptor", r.word(txRing), 0)
-		r.wantWord("status", r.get(RegStatus), StatusTx)
-		if len(r.cable[0].sent) != 0 {
+		r.queue(0, 0, chiptest.Pattern(40))
+		r.WantWord("descriptor", r.Word(txRing), 0)
+		r.WantWord("status", r.get(RegStatus), StatusTx)
+		if len(r.cable[0].Sent) != 0 {
 			t.Error("a frame left an unplugged port")
 		}
 	}
@@ -442,24 +444,24 @@ func TestInterruptMask(t *testing.T) {
 			r.start(ch, 64)
 			r.set(RegMask, ^bit)
 			if bit == StatusTx<<ch {
-				r.queue(ch, 0, pattern(20))
+				r.queue(ch, 0, chiptest.Pattern(20))
 			} else {
-				r.chip.Receive(ch, pattern(20))
+				r.chip.Receive(ch, chiptest.Pattern(20))
 			}
-			if r.irq {
+			if r.IRQ {
 				t.Errorf("event %02X interrupts while it is masked", bit)
 			}
-			r.wantWord("status", r.get(RegStatus), bit)
+			r.WantWord("status", r.get(RegStatus), bit)
 			r.set(RegMask, bit)
-			if !r.irq {
+			if !r.IRQ {
 				t.Errorf("event %02X does not interrupt", bit)
 			}
 			r.set(RegStatus, ^bit)
-			if !r.irq {
+			if !r.IRQ {
 				t.Errorf("acknowledging other events cleared %02X", bit)
 			}
 			r.set(RegStatus, bit)
-			if r.irq {
+			if r.IRQ {
 				t.Errorf("event %02X stays", bit)
 			}
 		}
@@ -485,71 +487,50 @@ func TestClock(t *testing.T) {
 			t.Error("the divider alone set the rate")
 		}
 		r.set(reg(0, RegClockShift), c.shift)
-		r.wantWord(fmt.Sprintf("limit for shift %d divider %d", c.shift, c.div), r.chip.State.Channel[0].Limit, c.limit)
+		r.WantWord(fmt.Sprintf("limit for shift %d divider %d", c.shift, c.div), r.chip.State.Channel[0].Limit, c.limit)
 	}
 	r := newRig(t, Mode1)
 	r.set(reg(0, RegClockDiv), 3)
 	r.get(reg(0, RegClockShift))
-	r.wantWord("limit after reading the shift", r.chip.State.Channel[0].Limit, 2017)
+	r.WantWord("limit after reading the shift", r.chip.State.Channel[0].Limit, 2017)
 }
 
 // The line takes no more than its rate, and loses nothing.
 func TestLineRate(t *testing.T) {
 	r := newRig(t, Mode1)
-	r.cable[0].drop = true
+	r.cable[0].Drop = true
 	r.start(0, 64)
 	r.set(reg(0, RegClockDiv), 62)
 	r.set(reg(0, RegClockShift), 0) // 128 kb/s: limit 129
 	const limit = 129 * 1024        // bits per second
-	frame := pattern(1500)
+	frame := chiptest.Pattern(1500)
 	queued := 0
 	const seconds = 10
 	for range seconds * 1000 {
-		for r.word(uint64(txRing+8*(queued%ringSize)))&descOwn == 0 {
+		for r.Word(uint64(txRing+8*(queued%ringSize)))&descOwn == 0 {
 			r.queue(0, queued%ringSize, frame)
 			queued++
 		}
-		r.advance(1_000_000)
+		r.Advance(1_000_000)
 	}
-	got := float64(r.cable[0].count*len(frame)*8) / limit
+	got := float64(r.cable[0].Count*len(frame)*8) / limit
 	if got < seconds || got > seconds+0.5 {
-		t.Errorf("%d frames in %d s are %.2f s worth of the line", r.cable[0].count, seconds, got)
+		t.Errorf("%d frames in %d s are %.2f s worth of the line", r.cable[0].Count, seconds, got)
 	}
 	// What waits is sent in the end.
-	r.advance(1_000_000_000)
-	if r.cable[0].count != queued {
-		t.Errorf("%d of %d frames sent", r.cable[0].count, queued)
+	r.Advance(1_000_000_000)
+	if r.cable[0].Count != queued {
+		t.Errorf("%d of %d frames sent", r.cable[0].Count, queued)
 	}
 }
 
 func TestConfigurationSpace(t *testing.T) {
 	r := newRig(t, Mode1)
-	if r.chip.ID() != 0x00011137 {
-		t.Errorf("ID %08X", r.chip.ID())
-	}
-	for _, c := range []struct {
-		reg         uint8
-		write, read uint32
-	}{
-		{0x04, 0x0006, 0x0006},
-		{0x08, 0xFFFFFFFF, 0x02800001},
-		{0x10, 0xFFFFFFFF, 0xFFFFC000},
-		{0x14, 0xFFFFFFFF, 0},
-		{0x3C, 0xFFFFFFFF, 0x000001FF},
-		{0x11, 0xFFFFFFFF, 0},
-	} {
-		r.chip.ConfigWrite(c.reg, c.write)
-		r.wantWord(fmt.Sprintf("register %02X after %08X", c.reg, c.write), r.chip.ConfigRead(c.reg), c.read)
-	}
-	for _, c := range []struct {
-		base   uint32
-		mapped bool
-	}{{0xFFFFFFFF, false}, {0x4C000000, true}, {0, false}, {0x4D004000, true}} {
-		r.chip.ConfigWrite(0x10, c.base)
-		if r.mapped != c.mapped || c.mapped && r.base != uint64(c.base) {
-			t.Errorf("base %08X: window at %#x, mapped %v", c.base, r.base, r.mapped)
-		}
-	}
+	r.WantConfig(r.chip, 0x00011137, 0x10, 0x4000, map[uint8]uint32{
+		0x04: 0x0147, 0x08: 0x02800001, 0x0C: 0xFFFF, 0x14: 0, 0x3C: 0x000001FF, 0x11: 0,
+	})
+	r.chip.ConfigWrite(0x04, 6)
+	r.WantWord("command", r.chip.ConfigRead(0x04), 6)
 }
 
 func TestResetAndRestore(t *testing.T) {
@@ -557,18 +538,18 @@ func TestResetAndRestore(t *testing.T) {
 	r.start(3, 64)
 	r.chip.Write(RegX, 4, 0x12345678)
 	r.chip.ConfigWrite(header.MemBase, 0x4C000000)
-	r.chip.Receive(3, pattern(20))
+	r.chip.Receive(3, chiptest.Pattern(20))
 	saved := r.chip.State
 	var b bytes.Buffer
 	if err := gob.NewEncoder(&b).Encode(saved); err != nil {
 		t.Fatal(err)
 	}
 	r.chip.Reset()
-	if r.irq || r.mapped || r.chip.State != (State{}) {
+	if r.IRQ || r.Mapped || r.chip.State != (State{}) {
 		t.Error("power-on reset leaves something")
 	}
-	r.put(txRing+0x300, r.control(20, descFirst|descLast))
-	if r.cable[3].count != 0 {
+	r.Put(txRing+0x300, r.control(20, descFirst|descLast))
+	if r.cable[3].Count != 0 {
 		t.Error("a frame left after the reset")
 	}
 	var s State
@@ -579,10 +560,10 @@ func TestResetAndRestore(t *testing.T) {
 		t.Error("state differs after encoding")
 	}
 	r.chip.Restore(s)
-	if !r.irq || r.base != 0x4C000000 {
+	if !r.IRQ || r.Base != 0x4C000000 {
 		t.Error("interrupt or window are not restored")
 	}
-	if r.cable[3].count != 1 {
+	if r.cable[3].Count != 1 {
 		t.Error("the channel did not go on")
 	}
 }
@@ -595,16 +576,16 @@ func TestCableLoop(t *testing.T) {
 	r.start(1, 64)
 	r.chip.Attach(0, loop{r.chip, 1})
 	// Channel 1 receives into its own transmit ring: an owned descriptor.
-	r.put(rxRing+0x100+4, txRing+0x100)
+	r.Put(rxRing+0x100+4, txRing+0x100)
 	frame := make([]byte, 8)
 	copy(frame, []byte{0xE0, 0, 0, 5, 0, 2, 0, 0})
 	r.queue(0, 0, frame)
-	r.advance(0)
-	if len(r.cable[1].sent) != 1 || len(r.cable[1].sent[0]) != 20 {
-		t.Errorf("channel 1 sent %x", r.cable[1].sent)
+	r.Advance(0)
+	if len(r.cable[1].Sent) != 1 || len(r.cable[1].Sent[0]) != 20 {
+		t.Errorf("channel 1 sent %x", r.cable[1].Sent)
 	}
-	r.wantWord("channel 0's descriptor", r.word(txRing), 0)
-	r.wantWord("channel 1's descriptor", r.word(txRing+0x100), 0)
+	r.WantWord("channel 0's descriptor", r.Word(txRing), 0)
+	r.WantWord("channel 1's descriptor", r.Word(txRing+0x100), 0)
 }
 
 type loop struct {

@@ -1,53 +1,22 @@
 package mueslix
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
-	"sync/atomic"
 	"testing"
 
-	"dynemu/vm/chip"
-	"dynemu/vm/event"
-	"dynemu/vm/mem"
+	"dynemu/vm/chip/chiptest"
 )
 
-// rig is a guest's surroundings: RAM, time, an interrupt line and four cables.
+// rig is a guest's surroundings with a chip and its four cables.
 type rig struct {
-	*testing.T
-	mem    *mem.Map
-	loop   *event.Loop
-	now    int64
-	chip   *Chip
-	mode   Mode
-	irq    bool
-	cable  [Channels]cable
-	base   uint64
-	mapped bool
-	rom    []byte
+	*chiptest.Rig
+	chip  *Chip
+	mode  Mode
+	cable [Channels]chiptest.Wire
 }
-
-// cable is one end of a line.
-type cable struct {
-	sent      [][]byte
-	count     int
-	drop      bool // count frames, do not keep them
-	unplugged bool
-}
-
-func (c *cable) Send(frame []byte) {
-	c.count++
-	if !c.drop {
-		c.sent = append(c.sent, bytes.Clone(frame))
-	}
-}
-func (c *cable) Plugged() bool { return !c.unplugged }
 
 const (
-	ramSize = 1 << 20
-	romBase = 0x1FC00000
-	romSize = 0x4000
-
 	ringSize = 4
 	txRing   = 0x1000 // channel n: + 0x100*n
 	rxRing   = 0x2000
@@ -55,49 +24,17 @@ const (
 	rxBuf    = 0x18000
 )
 
-func newRig(t *testing.T, mode Mode) *rig {
-	r := &rig{T: t, mem: &mem.Map{}, mode: mode, rom: make([]byte, romSize)}
-	for _, region := range []*mem.Region{
-		{Name: "ram", Base: 0, Len: ramSize, RAM: make([]byte, ramSize), Cacheable: true},
-		{Name: "rom", Base: romBase, Len: romSize, RAM: r.rom, ReadOnly: true},
-	} {
-		if err := r.mem.Add(region); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var attention atomic.Uint32
-	r.loop = event.NewWithSource(&attention, func() int64 { return r.now })
-	r.chip = New(Config{Mode: mode, Memory: r.mem, Clock: r.loop, IRQ: func(on bool) { r.irq = on }, Window: r})
+func newRig(t testing.TB, mode Mode) *rig {
+	r := &rig{Rig: chiptest.New(t), mode: mode}
+	r.chip = New(Config{Mode: mode, Memory: r.Mem, Clock: r.Loop, IRQ: r.SetIRQ, Window: r})
 	for i := range r.cable {
 		r.chip.Attach(i, &r.cable[i])
 	}
 	return r
 }
 
-func (r *rig) MoveTo(base uint64) { r.base, r.mapped = base, base != chip.Unmapped }
-
 func (r *rig) get(off uint64) uint32    { return uint32(r.chip.Read(off, 4)) }
 func (r *rig) set(off uint64, v uint32) { r.chip.Write(off, 4, uint64(v)) }
-func (r *rig) word(pa uint64) uint32    { return r.mem.Read32(pa) }
-func (r *rig) put(pa uint64, v uint32)  { r.mem.Write32(pa, v) }
-
-func (r *rig) bytes(pa uint64, n int) []byte {
-	b := make([]byte, n)
-	r.mem.ReadAt(pa, b)
-	return b
-}
-
-func (r *rig) advance(ns int64) {
-	r.now += ns
-	r.loop.RunPending()
-}
-
-func (r *rig) wantWord(what string, got, want uint32) {
-	r.Helper()
-	if got != want {
-		r.Errorf("%s = %08X, want %08X", what, got, want)
-	}
-}
 
 func reg(ch int, off uint64) uint64 { return RegChannel + uint64(ch)*ChannelSize + off }
 
@@ -121,10 +58,10 @@ func (r *rig) disable() uint32 {
 func (r *rig) start(ch int, size uint32) {
 	tx, rx := uint32(txRing+0x100*ch), uint32(rxRing+0x100*ch)
 	for i := range ringSize {
-		r.put(uint64(tx)+uint64(8*i), 0)
-		r.put(uint64(tx)+uint64(8*i)+4, r.txBuf(ch, i))
-		r.put(uint64(rx)+uint64(8*i), descOwn|size)
-		r.put(uint64(rx)+uint64(8*i)+4, r.rxBuf(ch, i))
+		r.Put(uint64(tx)+uint64(8*i), 0)
+		r.Put(uint64(tx)+uint64(8*i)+4, r.txBuf(ch, i))
+		r.Put(uint64(rx)+uint64(8*i), descOwn|size)
+		r.Put(uint64(rx)+uint64(8*i)+4, r.rxBuf(ch, i))
 	}
 	r.set(reg(ch, RegCRC), 8)
 	r.set(reg(ch, RegTxStart), tx)
@@ -153,22 +90,14 @@ func (r *rig) control(n int, bits uint32) uint32 {
 
 // queue fills transmit descriptor i with a whole frame.
 func (r *rig) queue(ch, i int, frame []byte) {
-	r.mem.WriteAt(uint64(r.txBuf(ch, i)), frame)
-	r.put(uint64(txRing+0x100*ch+8*i), r.control(len(frame), descFirst|descLast))
-}
-
-func pattern(n int) []byte {
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = byte(i*7 + n)
-	}
-	return b
+	r.Mem.WriteAt(uint64(r.txBuf(ch, i)), frame)
+	r.Put(uint64(txRing+0x100*ch+8*i), r.control(len(frame), descFirst|descLast))
 }
 
 // putROM stores a descriptor in the ROM.
 func (r *rig) putROM(i int, words ...uint32) {
 	for j, w := range words {
-		binary.BigEndian.PutUint32(r.rom[8*i+4*j:], w)
+		binary.BigEndian.PutUint32(r.ROM[8*i+4*j:], w)
 	}
 }
 

@@ -99,21 +99,7 @@ func TestRegisters(t *testing.T) {
 
 func TestConfigurationSpace(t *testing.T) {
 	r := newRig(t)
-	r.WantWord("ID", r.chip.ID(), 0)
-	for _, reg := range []uint8{0x04, 0x08, 0x14, 0x18, 0x2C} {
-		r.chip.ConfigWrite(reg, 0xFFFFFFFF)
-		r.WantWord(fmt.Sprintf("register %02X", reg), r.chip.ConfigRead(reg), 0)
-	}
-	r.chip.ConfigWrite(0x10, 0xFFFFFFFF)
-	r.WantWord("size mask", r.chip.ConfigRead(0x10), 0xFFFF0000)
-	r.chip.ConfigWrite(0x10, 0x48030000)
-	if !r.Mapped || r.Base != 0x48030000 {
-		t.Errorf("window at %#x, mapped %v", r.Base, r.Mapped)
-	}
-	r.chip.Reset()
-	if r.Mapped {
-		t.Error("the window stays after a reset")
-	}
+	r.WantConfig(r.chip, 0, 0x10, 0x10000, map[uint8]uint32{0x04: 0, 0x08: 0, 0x14: 0, 0x18: 0, 0x2C: 0})
 }
 
 // Probed on Dynamips (16): 70 bytes into buffers of 64.
