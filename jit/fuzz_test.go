@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	fuzzPrograms = flag.Int("programs", 300, "random kernel programs to run on both engines")
+	fuzzPrograms = flag.Int("programs", 1000, "random kernel programs to run on both engines")
 	fuzzSeed     = flag.Uint64("seed", 0, "first seed; 0 takes one from the clock")
 )
 
@@ -87,9 +87,34 @@ func (r words) word(at, n int) uint32 {
 	return s(r.reg(), r.reg(), r.reg(), 0, r.pick(0xa, 0xb, 0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x2a, 0x2b, 0x2c, 0x2d, 0x2e, 0x2f))
 }
 
+// randomTLB makes TLB entries: pages of 4 to 256 KiB, of memory, code, the device,
+// the ROM and nothing, some invalid, clean, or of another address space.
+func randomTLB(r *rand.Rand) []mips.TLBEntry {
+	list := make([]mips.TLBEntry, r.IntN(12))
+	for i := range list {
+		e := &list[i]
+		e.Mask = uint64(1<<(2*r.IntN(4))-1) << 13
+		e.Hi = uint64(i+1)<<20 | uint64(r.IntN(2))
+		if r.IntN(4) == 0 {
+			e.Hi |= 0xffffffffc0000000
+		}
+		e.Global = r.IntN(2) == 0
+		for j := range e.Lo {
+			pa := []uint64{codeAt & 0x1fffffff, dataAt & 0x1fffffff, devPhys, 0x1fc00000, 0x10000000, uint64(r.IntN(boxRAM))}[r.IntN(6)]
+			pa += uint64(r.IntN(4)) << 12
+			e.Lo[j] = (pa&^(e.Mask>>1|0xfff))>>6 | uint64(2+r.IntN(2))<<3 | uint64([]int{6, 6, 6, 2, 0}[r.IntN(5)])
+		}
+	}
+	return list
+}
+
 // seedPair gives both machines the same random start.
 func seedPair(p *pair, r *rand.Rand, status uint32) {
+	entries := randomTLB(r)
 	bases := []uint64{dataAt, codeAt, dataAt, devAt, codeAt + 0x1000, 0x4000, 0x5ff8, 0x70000000, 0xffffffffc0004000, 0x9000000000008000, 0, 0xffffffffa0001000}
+	for _, e := range entries { // in both pages, and behind them
+		bases = append(bases, e.Hi&^0xff+(e.Mask|0x1fff)/2*uint64(r.IntN(3)))
+	}
 	var gpr [32]uint64
 	for i := 1; i < 32; i++ {
 		switch r.IntN(5) {
@@ -106,6 +131,7 @@ func seedPair(p *pair, r *rand.Rand, status uint32) {
 		}
 	}
 	hi, lo := r.Uint64(), r.Uint64()
+	asid := uint64(r.IntN(2))
 	retired := max(p.side[0].Instructions(), p.side[1].Instructions())
 	p.both(func(b *box) {
 		b.Reset()
@@ -123,6 +149,8 @@ func seedPair(p *pair, r *rand.Rand, status uint32) {
 		s.TLB[1].Lo[1] = devPhys>>6 | 2<<3 | 6
 		tlb(2, 0, 0x70000000, 0x1000, 6, 0x2000, 6) // the code, at another address
 		tlb(3, 0, 0x6000, 0x10000, 6, 0x11000, 0)
+		copy(s.TLB[8:], entries)
+		s.CP0.EntryHi = asid
 		s.PC = codeAt
 		b.StateChanged()
 	})
@@ -258,14 +286,15 @@ func runProgram(p *pair, r *rand.Rand, code []byte, step int) error {
 	return nil
 }
 
-// FuzzPages runs arbitrary words as code on both engines.
+// FuzzPages runs arbitrary pages as code on both engines, with random registers and
+// TLBs, and with so little code memory that it is full all the time.
 func FuzzPages(f *testing.F) {
 	f.Add([]byte{0x42, 0, 0, 2, 0x42, 0, 0, 6, 0x40, 0x84, 0x60, 0}, uint64(1))
 	f.Add([]byte{0x10, 0, 0xff, 0xff, 0, 0, 0, 0}, uint64(2))
 	f.Add([]byte{0x03, 0xe0, 0, 8, 0x10, 0, 0xff, 0xff}, uint64(3))
-	p := newPair(f, Options{})
+	p := newPair(f, Options{CodeBytes: 64 << 10})
 	f.Fuzz(func(t *testing.T, code []byte, seed uint64) {
-		code = code[:min(len(code)&^3, mem.PageSize)]
+		code = code[:min(len(code)&^3, 4*mem.PageSize)]
 		if len(code) == 0 {
 			return
 		}
