@@ -135,7 +135,9 @@ func TestDaemonDiesWhileMoving(t *testing.T) {
 	}{
 		{func() error { return n.Remove(1) }, with, ",PA-FE-TX,,,,,"},
 		{func() error { return n.Remove(1) }, without, ",,,,,,"},
-		{func() error { return n.Insert(2, "PA-4T+", []node.PortSpec{{Name: "s2/0", Slot: 2, Wire: "none"}}, nil) }, without, ",,,,,,"},
+		{func() error {
+			return n.Insert(2, "PA-4T+", []node.PortSpec{{Name: "s2/0", Slot: 2, Wire: "none"}}, nil)
+		}, without, ",,,,,,"},
 	} {
 		h.d.Release()
 		if err := c.before(); err != nil {

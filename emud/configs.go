@@ -42,7 +42,7 @@ func (dev *Device) content() ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	stored, err := store.Read(f)
+	stored, _, err := store.Load(f) // as the router would find it; its log says what is wrong
 	if err != nil {
 		return nil, fmt.Errorf("NVRAM of %s: %w", dev.name, err)
 	}

@@ -81,12 +81,21 @@ func baseMAC(cfg Config) (mac [6]byte, err error) {
 	return [6]byte{0xca, byte(cfg.Instance), byte(sum >> 8), byte(sum), 0, 0}, nil
 }
 
+func (h Host) logFound(name string, f *storage.File) {
+	for _, line := range f.Found() {
+		h.Log(name, line)
+	}
+}
+
 // openStorage takes the files of bootflash and disks. What has none is nil.
 func openStorage(cfg Config, host Host) (bootflash, disk0, disk1 chip.Storage, err error) {
 	if host.Bootflash != nil {
-		if bootflash, err = storage.Open(host.Bootflash, c7200.BootflashSize); err != nil {
+		f, err := storage.Open(host.Bootflash, c7200.BootflashSize)
+		if err != nil {
 			return nil, nil, nil, fmt.Errorf("bootflash: %w", err)
 		}
+		host.logFound("bootflash", f)
+		bootflash = f
 	}
 	for _, d := range []struct {
 		name  string
@@ -97,9 +106,12 @@ func openStorage(cfg Config, host Host) (bootflash, disk0, disk1 chip.Storage, e
 		if d.mib == 0 || d.file == nil {
 			continue
 		}
-		if *d.store, err = storage.OpenDisk(d.file, d.mib, d.name); err != nil {
+		f, err := storage.OpenDisk(d.file, d.mib, d.name)
+		if err != nil {
 			return nil, nil, nil, err
 		}
+		host.logFound(d.name, f)
+		*d.store = f
 	}
 	return bootflash, disk0, disk1, nil
 }

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -258,6 +259,41 @@ func TestNVRAMIsSaved(t *testing.T) {
 	defer mu.Unlock()
 	if !bytes.Equal(saved[len(saved)-1], next) {
 		t.Error("Stop did not save the last content")
+	}
+}
+
+// What only the boot ROM writes is not saved: a damaged file stays as it is
+// until the guest writes.
+func TestNVRAMOfTheROM(t *testing.T) {
+	for name, c := range map[string]struct {
+		before string // at 0x200
+		code   []uint32
+		saved  bool
+	}{
+		"fresh":                   {"", nil, false},
+		"with the ROM's strings":  {"BOOTLDR", nil, false},
+		"with the guest's string": {"7200LDR", nil, false},
+		"guest writes":            {"7200LDR", []uint32{lui(8, 0xbe00), ori(9, 0, 0x5a), sb(9, 0x1000, 8)}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var saves atomic.Int32
+			before := make([]byte, 32<<10)
+			copy(before[0x200:], c.before)
+			host := Host{
+				NVRAM:     before,
+				SaveNVRAM: func([]byte) error { saves.Add(1); return nil },
+				Image:     image(append(append(c.code, printing("up")...), forever, nop)...),
+			}
+			m, con := start(t, config(), host)
+			eventually(t, "the guest", func() bool { return strings.Contains(con.String(), "up") })
+			m.Stop()
+			if got := saves.Load() > 0; got != c.saved {
+				t.Errorf("saved: %v, want %v", got, c.saved)
+			}
+			if got := string(m.NVRAM()[0x80:0x83]); got != "IOS" {
+				t.Errorf("NVRAM holds %q at 0x80", got)
+			}
+		})
 	}
 }
 

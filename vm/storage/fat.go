@@ -86,6 +86,47 @@ func Format(w io.WriterAt, size int64, label string) error {
 	return err
 }
 
+// inspect looks for what a guest expects of a formatted disk: a partition table
+// whose first entry is a FAT file system, or such a file system without one.
+func (s *File) inspect() []string {
+	first, err := s.sector(0)
+	if err != nil {
+		return []string{"it cannot be read: " + err.Error()}
+	}
+	switch {
+	case first == [sectorSize]byte{}:
+		return []string{"it holds no partition table; the guest has to format it"}
+	case le.Uint16(first[offSignature:]) != 0xAA55:
+		return []string{"its partition table is damaged: the first sector does not end in 55 AA"}
+	case isFAT(first):
+		return nil
+	}
+	start := int64(le.Uint32(first[offPartition+8:]))
+	if start == 0 || start >= s.size/sectorSize {
+		return []string{fmt.Sprintf("its first partition starts at sector %d, and the disk has %d", start, s.size/sectorSize)}
+	}
+	boot, err := s.sector(start)
+	if err != nil {
+		return []string{"its first partition cannot be read: " + err.Error()}
+	}
+	if !isFAT(boot) {
+		return []string{"its first partition holds no FAT file system"}
+	}
+	return nil
+}
+
+func (s *File) sector(n int64) (b [sectorSize]byte, err error) {
+	_, err = s.ReadAt(b[:], n*sectorSize)
+	return b, err
+}
+
+// isFAT reports whether a sector is the boot sector of a FAT file system: a
+// jump, 512 bytes a sector, and the signature.
+func isFAT(b [sectorSize]byte) bool {
+	return (b[0] == 0xEB || b[0] == 0xE9) && le.Uint16(b[0x0B:]) == sectorSize && b[0x0D] != 0 &&
+		le.Uint16(b[offSignature:]) == 0xAA55
+}
+
 func (l layout) partitionTable() []byte {
 	b := make([]byte, sectorSize)
 	p := b[offPartition:]

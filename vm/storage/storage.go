@@ -4,6 +4,7 @@ package storage
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"sync/atomic"
 )
@@ -15,22 +16,30 @@ type File struct {
 	f     *os.File
 	size  int64
 	dirty atomic.Bool
+	found []string
 }
 
-// Open takes a file as storage of size bytes. What the file lacks is zero and
-// takes no space; what it has beyond stays there, out of the guest's reach. The
-// file remains the caller's and must stay open.
+// Open takes a file as storage of size bytes. An empty file becomes that long,
+// without taking space. Any other is left as it is until something is written:
+// what it lacks reads as zero, what it has beyond stays out of the guest's reach.
+// The file remains the caller's and must stay open.
 func Open(f *os.File, size int64) (*File, error) {
 	st, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
-	if st.Size() < size {
+	s := &File{f: f, size: size}
+	switch n := st.Size(); {
+	case n == 0:
 		if err := f.Truncate(size); err != nil {
 			return nil, fmt.Errorf("cannot make %s %d bytes long: %w", f.Name(), size, err)
 		}
+	case n < size:
+		s.found = append(s.found, fmt.Sprintf("the file has %d of %d bytes; the others read as zero", n, size))
+	case n > size:
+		s.found = append(s.found, fmt.Sprintf("the file has %d bytes; those from %d on are out of reach", n, size))
 	}
-	return &File{f: f, size: size}, nil
+	return s, nil
 }
 
 // OpenDisk is Open for a disk of so many MiB, 1 to MaxDiskMiB. An empty file
@@ -49,12 +58,37 @@ func OpenDisk(f *os.File, mib int, label string) (*File, error) {
 		if err := Format(f, size, label); err != nil {
 			return nil, fmt.Errorf("cannot format %s: %w", f.Name(), err)
 		}
+		if err := f.Truncate(size); err != nil {
+			return nil, fmt.Errorf("cannot make %s %d bytes long: %w", f.Name(), size, err)
+		}
 	}
-	return Open(f, size)
+	s, err := Open(f, size)
+	if err != nil {
+		return nil, err
+	}
+	s.found = append(s.found, s.inspect()...)
+	return s, nil
 }
 
+// Found says what is odd about the file, a line each, for the router's log: a
+// guest will meet it.
+func (s *File) Found() []string { return s.found }
+
 // ReadAt implements chip.Storage.
-func (s *File) ReadAt(p []byte, off int64) (int, error) { return s.f.ReadAt(p, off) }
+func (s *File) ReadAt(p []byte, off int64) (int, error) {
+	n, err := s.f.ReadAt(p, off)
+	if err != io.EOF || off < 0 || off >= s.size {
+		return n, err
+	}
+	if end := int(min(int64(len(p)), s.size-off)); n < end {
+		clear(p[n:end])
+		n = end
+	}
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
 
 // WriteAt implements chip.Storage.
 func (s *File) WriteAt(p []byte, off int64) (int, error) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -113,22 +114,65 @@ func TestHostReadsDisk(t *testing.T) {
 }
 
 func TestExistingFileIsUsedAsItIs(t *testing.T) {
-	for name, content := range map[string][]byte{
-		"damaged":        []byte("no partition table"),
-		"with more":      bytes.Repeat([]byte{7}, 2<<20),
-		"zero, complete": make([]byte, 1<<20),
+	good := create(t)
+	if _, err := OpenDisk(good, 1, "disk0"); err != nil {
+		t.Fatal(err)
+	}
+	whole := read(t, good, 0, 1<<20)
+	patched := func(at int, b ...byte) []byte {
+		c := bytes.Clone(whole)
+		copy(c[at:], b)
+		return c
+	}
+	const cut = "the file has 40000 of 1048576 bytes; the others read as zero"
+	for _, c := range []struct {
+		name    string
+		content []byte
+		found   []string
+	}{
+		{"good", whole, nil},
+		{"truncated", whole[:40000], []string{cut}},
+		{"text", []byte("no partition table"), []string{"the file has 18 of 1048576 bytes; the others read as zero",
+			"its partition table is damaged: the first sector does not end in 55 AA"}},
+		{"with more", append(bytes.Clone(whole), 1, 2, 3), []string{"the file has 1048579 bytes; those from 1048576 on are out of reach"}},
+		{"zero, complete", make([]byte, 1<<20), []string{"it holds no partition table; the guest has to format it"}},
+		{"signature", patched(0x1FE, 0), []string{"its partition table is damaged: the first sector does not end in 55 AA"}},
+		{"start", patched(0x1C6, 0, 0, 1, 0), []string{"its first partition starts at sector 65536, and the disk has 2048"}},
+		{"boot sector", patched(track*512, 0), []string{"its first partition holds no FAT file system"}},
+		{"no partitions", append(bytes.Clone(whole[track*512:]), make([]byte, track*512)...), nil},
 	} {
-		f := create(t)
-		if _, err := f.Write(content); err != nil {
-			t.Fatal(err)
-		}
-		s, err := OpenDisk(f, 1, "disk0")
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		if s.Size() != 1<<20 || !bytes.Equal(read(t, f, 0, len(content)), content) {
-			t.Errorf("%s: the file was changed", name)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			f := create(t)
+			if _, err := f.Write(c.content); err != nil {
+				t.Fatal(err)
+			}
+			s, err := OpenDisk(f, 1, "disk0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if st, err := f.Stat(); err != nil || st.Size() != int64(len(c.content)) || !bytes.Equal(read(t, f, 0, len(c.content)), c.content) {
+				t.Errorf("the file was changed, to %d bytes", st.Size())
+			}
+			if got := s.Found(); !slices.Equal(got, c.found) {
+				t.Errorf("found %q, want %q", got, c.found)
+			}
+			// All of the disk can be read, and written.
+			all := make([]byte, 1<<20)
+			want := append(bytes.Clone(c.content), make([]byte, 1<<20)...)[:1<<20]
+			if n, err := s.ReadAt(all, 0); n != len(all) || err != nil || !bytes.Equal(all, want) {
+				t.Errorf("read %d bytes, %v", n, err)
+			}
+			if n, err := s.ReadAt(make([]byte, 512), 1<<20); len(c.content) <= 1<<20 && (n != 0 || err == nil) {
+				t.Errorf("read %d bytes behind the end, %v", n, err)
+			}
+			if _, err := s.WriteAt([]byte{9}, 1<<20-1); err != nil {
+				t.Fatal(err)
+			}
+			want[1<<20-1] = 9
+			if _, err := s.ReadAt(all, 0); err != nil || !bytes.Equal(all, want) {
+				t.Errorf("after a write of the last byte: %v", err)
+			}
+		})
 	}
 }
 

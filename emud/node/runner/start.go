@@ -145,16 +145,21 @@ func (r *runner) host(image *os.File) (vm.Host, error) {
 		return vm.Host{}, fmt.Errorf("image: %w", err)
 	}
 	h := vm.Host{Image: b, Console: r.console, AUX: r.aux, Log: r.log.line}
-	if h.NVRAM, err = store.Read(r.nvram); err != nil {
-		// Such a router starts as one with an empty NVRAM does; the next save
-		// replaces the damage.
-		r.log.line("NODE", "NVRAM is damaged and taken as empty: "+err.Error())
+	found := ""
+	if h.NVRAM, found, err = store.Load(r.nvram); err != nil {
+		return vm.Host{}, fmt.Errorf("NVRAM: %w", err)
+	}
+	if found != "" { // the guest's next save replaces the damage
+		r.log.line("NVRAM", found)
 	}
 	h.SaveNVRAM = func(content []byte) error { return store.Write(r.nvram, content) }
 	if r.vars != nil {
-		vars, err := store.Read(r.vars)
+		vars, found, err := store.Load(r.vars)
 		if err != nil {
-			r.log.line("NODE", "ROMMON variables are damaged and taken as unset: "+err.Error())
+			return vm.Host{}, fmt.Errorf("ROMMON variables: %w", err)
+		}
+		if found != "" {
+			r.log.line("ROMMON", "variables: "+found)
 		}
 		if len(vars) > 0 {
 			h.ROMMONVars = strings.Split(strings.TrimSuffix(string(vars), "\n"), "\n")

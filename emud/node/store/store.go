@@ -22,6 +22,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -93,6 +94,17 @@ func Read(f *os.File) ([]byte, error) {
 	return content, nil
 }
 
+// Load is Read for a router, which starts with what there is: from a damaged
+// file it takes what it can. found says what is wrong with the file, "" for
+// nothing; err is for a file that cannot be read at all. Nothing is written.
+func Load(f *os.File) (content []byte, found string, err error) {
+	content, found, err = load(osFile{f})
+	if err != nil {
+		return nil, "", fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	return content, found, nil
+}
+
 // Write replaces the content, of at most MaxSize bytes. When it returns, the new
 // content is on disk; when it fails or is cut short, the old one still is. One
 // process may write at a time.
@@ -136,6 +148,69 @@ func current(f file) (content []byte, h header, slot int, err error) {
 		return nil, header{}, -1, ErrCorrupt
 	}
 	return content, h, slot, nil
+}
+
+// load does the work of Load.
+func load(f file) (content []byte, found string, err error) {
+	content, h, slot, err := current(f)
+	switch {
+	case err != nil && !errors.Is(err, ErrCorrupt):
+		return nil, "", err
+	case err != nil:
+		return salvage(f)
+	case slot < 0:
+		return nil, "", nil
+	}
+	size, err := f.size()
+	if err != nil {
+		return nil, "", err
+	}
+	other, ok, err := readHeader(f, otherSlot(slot), size)
+	switch {
+	case err != nil:
+		return nil, "", err
+	case ok && other.sequence > h.sequence:
+		return content, "the newer of its two copies is damaged; the older one is used", nil
+	case !ok && !blank(f, otherSlot(slot)):
+		return content, "one of its two copies is damaged; the other one is used", nil
+	}
+	return content, "", nil
+}
+
+// salvage returns the newest content of a file without an intact one, as it is:
+// the guest has a checksum of its own, as it has for memory whose battery died.
+func salvage(f file) (content []byte, found string, err error) {
+	size, err := f.size()
+	if err != nil {
+		return nil, "", err
+	}
+	var newest header
+	for i := range 2 {
+		h, ok, err := readHeader(f, i, size)
+		if err != nil {
+			return nil, "", err
+		}
+		if ok && h.sequence > newest.sequence {
+			newest = h
+		}
+	}
+	if newest.sequence == 0 {
+		return nil, "it is damaged beyond use and taken as empty", nil
+	}
+	content = make([]byte, newest.length)
+	if _, err := f.ReadAt(content, newest.offset); err != nil && err != io.EOF {
+		return nil, "", err
+	}
+	return content, "both of its copies are damaged; the newer one is used as it is", nil
+}
+
+// blank reports whether a header was never written.
+func blank(f file, slot int) bool {
+	b := make([]byte, headerLen)
+	if _, err := f.ReadAt(b, int64(slot)*block); err != nil && err != io.EOF {
+		return false
+	}
+	return bytes.Equal(b, make([]byte, headerLen))
 }
 
 // used reports whether the file ever held content: a first write that was cut

@@ -204,6 +204,65 @@ func TestDamageAtEveryByteGivesOldOrNewOrAnError(t *testing.T) {
 	}
 }
 
+// What a router starts with, and what its log says.
+func TestLoad(t *testing.T) {
+	image, old, cur := twoContents(t)
+	newest := &disk{durable: image}
+	_, h, slot, err := current(newest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, _, err := readHeader(newest, otherSlot(slot), int64(len(image)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	flip := func(at ...int64) []byte {
+		c := bytes.Clone(image)
+		for _, a := range at {
+			c[a] ^= 0x55
+		}
+		return c
+	}
+	flipped := func(content []byte) []byte {
+		c := bytes.Clone(content)
+		c[0] ^= 0x55
+		return c
+	}
+	header := func(slot int) int64 { return int64(slot)*block + 9 }
+	for _, c := range []struct {
+		name        string
+		image, want []byte
+		found       string
+	}{
+		{"intact", image, cur, ""},
+		{"empty", nil, nil, ""},
+		{"never finished", make([]byte, data), nil, ""},
+		{"content of the newer", flip(h.offset), old, "the newer of its two copies is damaged; the older one is used"},
+		{"header of the newer", flip(header(slot)), old, "one of its two copies is damaged; the other one is used"},
+		{"content of the older", flip(before.offset), cur, ""}, // as a save that was cut short leaves it
+		{"header of the older", flip(header(otherSlot(slot))), cur, "one of its two copies is damaged; the other one is used"},
+		{"both contents", flip(h.offset, before.offset), flipped(cur), "both of its copies are damaged; the newer one is used as it is"},
+		{"newer header, older content", flip(header(slot), before.offset), flipped(old), "both of its copies are damaged; the newer one is used as it is"},
+		{"both headers", flip(header(0), header(1)), nil, "it is damaged beyond use and taken as empty"},
+		{"text", []byte("hostname R1\n"), nil, "it is damaged beyond use and taken as empty"},
+	} {
+		d := &disk{durable: bytes.Clone(c.image)}
+		got, found, err := load(d)
+		if err != nil || found != c.found || !bytes.Equal(got, c.want) {
+			t.Errorf("%s: %d bytes, %q, %v; want %d bytes, %q", c.name, len(got), found, err, len(c.want), c.found)
+		}
+		if len(d.pending) > 0 || !bytes.Equal(d.durable, c.image) {
+			t.Errorf("%s: reading changed the file", c.name)
+		}
+		if err := write(d, old); err != nil {
+			t.Fatal(err)
+		}
+		if got, found, err := load(d); err != nil || !bytes.Equal(got, old) || found != "" && c.found == "" {
+			t.Errorf("%s: after a write %d bytes, %q, %v", c.name, len(got), found, err)
+		}
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	image, old, cur := twoContents(f)
 	f.Add(image, 0, byte(0))

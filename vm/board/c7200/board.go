@@ -10,6 +10,7 @@
 package c7200
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -143,6 +144,7 @@ type Board struct {
 	mp     mpFPGA
 	io     ioFPGA
 	nvram  *nvram.Device
+	saved  []byte // of the NVRAM, as it is stored
 	remote *remote.Device
 
 	pcmcia    *pd6729.Controller
@@ -311,11 +313,39 @@ func (b *Board) buildNVRAM() error {
 	}
 	content := make([]byte, n<<10)
 	copy(content, b.params.NVRAM)
+	b.saved = bytes.Clone(content)
 	b.nvram = nvram.New(nvram.Config{
-		Content: content, Save: b.params.SaveNVRAM, Clock: b.loop, Now: b.params.Now, Log: b.logf("NVRAM"),
+		Content: content, Save: b.saveNVRAM, Clock: b.loop, Now: b.params.Now, Log: b.logf("NVRAM"),
 	})
 	b.setConfReg()
 	return b.addDevice("nvram", addrNVRAM, uint64(len(content)), b.nvram)
+}
+
+// romStrings are what the boot ROM writes into NVRAM at each start (c7200
+// reference, 13.3).
+var romStrings = []struct {
+	at   int
+	text string
+}{{0x80, "IOS"}, {0x200, "BOOTLDR"}}
+
+// saveNVRAM stores the content if the guest has changed it: what only the boot
+// ROM wrote is there again after the next start, and must not make a router that
+// has just found a damaged NVRAM replace it.
+func (b *Board) saveNVRAM(content []byte) {
+	if b.params.SaveNVRAM == nil {
+		return
+	}
+	was := bytes.Clone(b.saved)
+	for _, s := range romStrings {
+		if end := s.at + len(s.text); end <= len(content) && string(content[s.at:end]) == s.text {
+			copy(was[s.at:], s.text)
+		}
+	}
+	if bytes.Equal(content, was) {
+		return
+	}
+	copy(b.saved, content)
+	b.params.SaveNVRAM(content)
 }
 
 func (b *Board) setConfReg() {
