@@ -32,7 +32,7 @@ func (l *Lanes) ReadAt(pa uint64, p []byte) {
 		n := min(len(p), len(l.buf)-8)
 		b := l.buf[:(skip+n+3)&^3]
 		l.Memory.ReadAt(pa&^3, b)
-		swapLanes(b)
+		SwapLanes(b)
 		copy(p[:n], b[skip:])
 		pa, p = pa+uint64(n), p[n:]
 	}
@@ -54,15 +54,16 @@ func (l *Lanes) WriteAt(pa uint64, p []byte) {
 		if n == 1 {
 			l.Memory.WriteAt(pa^3, b)
 		} else {
-			swapLanes(b)
+			SwapLanes(b)
 			l.Memory.WriteAt(pa, b)
 		}
 		pa, p = pa+uint64(n), p[n:]
 	}
 }
 
-// swapLanes reverses the bytes of each longword of p.
-func swapLanes(p []byte) {
+// SwapLanes reverses the bytes of each longword of p. A last part that is no
+// whole longword stays as it is.
+func SwapLanes(p []byte) {
 	for ; len(p) >= 4; p = p[4:] {
 		p[0], p[1], p[2], p[3] = p[3], p[2], p[1], p[0]
 	}

@@ -3,12 +3,11 @@ package am79c971
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/gob"
 	"fmt"
 	"hash/crc32"
-	"reflect"
 	"testing"
 
+	"dynemu/vm/chip"
 	"dynemu/vm/chip/chiptest"
 )
 
@@ -815,7 +814,7 @@ func TestLinuxDriver(t *testing.T) {
 	set(CSRMask, busSwap)
 	r.chip.Receive(chiptest.Frame(mac, 64))
 	want := chiptest.Frame(mac, 64)
-	swapLanes(want)
+	chip.SwapLanes(want)
 	if !bytes.Equal(r.Bytes(rxBuf+0x800, 64), want) || get(rxRing+24) != 68 {
 		t.Error("BSWP has no effect")
 	}
@@ -840,21 +839,10 @@ func TestRestore(t *testing.T) {
 	r.setBCR(BCRTimer, 100)
 	r.chip.ConfigWrite(header.MemBase, 0x48000000)
 	r.chip.Receive(chiptest.Frame(station, 60))
-	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(r.chip.State); err != nil {
-		t.Fatal(err)
-	}
-	saved := r.chip.State
+	saved := chiptest.Recode(t, r.chip.State)
 	r.chip.Reset()
 	r.WantIRQ("reset", false)
-	var s State
-	if err := gob.NewDecoder(&b).Decode(&s); err != nil {
-		t.Fatal(err)
-	}
-	if !reflect.DeepEqual(s, saved) {
-		t.Error("state differs after encoding")
-	}
-	r.chip.Restore(s)
+	r.chip.Restore(saved)
 	r.WantIRQ("restored", true)
 	if r.Base != 0x48000000 {
 		t.Error("window is not where it was")

@@ -350,7 +350,7 @@ func TestRestore(t *testing.T) {
 	r.start(64)
 	r.chip.Receive(chiptest.Pattern(20))
 	r.chip.ConfigWrite(0x10, 0x48030000)
-	s := r.chip.State
+	s := chiptest.Recode(t, r.chip.State)
 	r.chip.Reset()
 	r.queue(0, chiptest.Pattern(30), 0)
 	if len(r.wire.Sent) != 0 {
