@@ -238,13 +238,13 @@ func memory(t *testing.T) {
 		pids = append(pids, d.NodePID("many", fmt.Sprintf("R%d", i+1)))
 	}
 	t.Logf("%d routers at their prompts after %v", routers, time.Since(start).Round(10*time.Millisecond))
-	var own, guestRAM []float64
+	var own, code, guestRAM []float64
 	for _, pid := range pids {
-		o, g := testlab.Resident(t, pid, ram<<20)
-		own = append(own, o)
-		guestRAM = append(guestRAM, g)
+		m := testlab.Resident(t, pid)
+		own, code, guestRAM = append(own, m.Own), append(code, m.Code), append(guestRAM, m.Guest)
 	}
-	t.Logf("memory of a node at its prompt: median %.1f MiB of its own, %.1f MiB of touched guest RAM", median(own), median(guestRAM))
+	t.Logf("memory of a node at its prompt: median %.1f MiB of its own, of which %.1f MiB translated code, beside %.1f MiB of touched guest RAM",
+		median(own), median(code), median(guestRAM))
 	time.Sleep(2 * time.Second)
 	before := cpuTime(pids)
 	const wait = 10 * time.Second

@@ -1,6 +1,7 @@
 package translator
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"regexp"
@@ -17,33 +18,39 @@ import (
 // test calls it hanging; `make bench` measures how long it takes.
 const hang = 5 * time.Second
 
+// alone is for measuring: with all at the same time they also wait for each other.
+var alone = flag.Bool("alone", false, "run hostile guests one after the other")
+
 // TestHostileGuests runs guests that do what no router's software does, all at the
 // same time, and asks of each that the tree and its console answer, that it stops
 // when told, and that its memory stays bounded.
 func TestHostileGuests(t *testing.T) {
-	const ram = 64 // MiB
 	d := testlab.Start(t)
-	names := guests(t)
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	var lab strings.Builder
-	fmt.Fprintf(&lab, "[localhost]\n[[7200]]\nram = %d\n", ram)
-	for _, name := range names {
-		fmt.Fprintf(&lab, "[[ROUTER %s]]\nimage = %s\n", name, assemble(t, dir, name))
+	if !*alone {
+		hostile(t, d, dir, guests(t))
+		return
 	}
-	d.MustWriteLab("hostile", lab.String())
-	for _, name := range names {
-		pid := d.NodePID("hostile", name)
-		d.Wait(20*time.Second, name+" to run", func() bool { return stat(d, "hostile", name, "guest-instructions") > 0 })
-		t.Cleanup(func() {
-			if t.Failed() {
-				t.Logf("log of %s (process %d): %.2000s", name, pid, d.Read("labs", "hostile", name, "log"))
-			}
-		})
+	for _, name := range guests(t) {
+		hostile(t, d, dir, []string{name})
 	}
-	var waits []time.Duration
+}
+
+func hostile(t *testing.T, d *testlab.Daemon, dir string, names []string) {
+	const lab = "hostile"
+	var text strings.Builder
+	text.WriteString("[localhost]\n[[7200]]\nram = 64\n")
+	for _, name := range names {
+		fmt.Fprintf(&text, "[[ROUTER %s]]\nimage = %s\n", name, assemble(t, dir, name))
+	}
+	d.MustWriteLab(lab, text.String())
+	for _, name := range names {
+		d.Wait(20*time.Second, name+" to run", func() bool { return stat(d, lab, name, "guest-instructions") > 0 })
+	}
+	var waits, stops []time.Duration
 	measured := func(what string, fn func()) {
 		start := time.Now()
 		fn()
@@ -57,10 +64,10 @@ func TestHostileGuests(t *testing.T) {
 	for round := range 8 {
 		for _, name := range names {
 			for _, file := range []string{"state", "stats", "info"} {
-				measured(file+" of "+name, func() { d.Read("labs", "hostile", name, file) })
+				measured(file+" of "+name, func() { d.Read("labs", lab, name, file) })
 			}
 			measured("the console of "+name, func() {
-				f, err := os.OpenFile(d.Path("labs", "hostile", name, "console"), os.O_WRONLY, 0)
+				f, err := os.OpenFile(d.Path("labs", lab, name, "console"), os.O_WRONLY, 0)
 				if err != nil {
 					t.Errorf("console of %s: %v", name, err)
 					return
@@ -70,10 +77,10 @@ func TestHostileGuests(t *testing.T) {
 				}
 				f.Close()
 			})
-			if own := ownMiB(t, d.NodePID("hostile", name), ram); own > 250 {
+			if own := testlab.Resident(t, d.NodePID(lab, name)).Own; own > 250 {
 				t.Errorf("%s: its process has %.0f MiB of its own", name, own)
 			}
-			n := stat(d, "hostile", name, "guest-instructions")
+			n := stat(d, lab, name, "guest-instructions")
 			if round == 4 {
 				before[name] = n
 			}
@@ -81,25 +88,32 @@ func TestHostileGuests(t *testing.T) {
 			if round == 7 && n == before[name] && name != "spin" {
 				t.Errorf("%s stands still at %.0f instructions", name, n)
 			}
-			if state := d.Read("labs", "hostile", name, "state"); state != "booting" && state != "running" {
-				t.Errorf("%s is %s", name, state)
+			if state := d.Read("labs", lab, name, "state"); state != "booting" && state != "running" {
+				t.Errorf("%s is %s; its log: %.2000s", name, state, d.Read("labs", lab, name, "log"))
 			}
 		}
 		time.Sleep(400 * time.Millisecond)
 	}
 	for _, name := range names {
-		own := ownMiB(t, d.NodePID("hostile", name), ram)
-		t.Logf("%-9s %5.1f MiB of its own, %s", name, own, summary(d.Read("labs", "hostile", name, "stats")))
+		own := testlab.Resident(t, d.NodePID(lab, name)).Own
+		t.Logf("%-9s %5.1f MiB of its own, %s", name, own, summary(d.Read("labs", lab, name, "stats")))
 		measured("stopping "+name, func() {
-			if err := d.Write("stop", "labs", "hostile", name, "ctl"); err != nil {
+			if err := d.Write("stop", "labs", lab, name, "ctl"); err != nil {
 				t.Errorf("stop %s: %v", name, err)
 			}
 		})
-		d.WaitState("hostile", name, "stopped")
+		stops = append(stops, waits[len(waits)-1])
+		waits = waits[:len(waits)-1]
+		d.WaitState(lab, name, "stopped")
 	}
 	slices.Sort(waits)
-	t.Logf("the tree, consoles and stopping: median %v, 99th percentile %v, longest %v of %d",
-		waits[len(waits)/2].Round(10*time.Microsecond), waits[len(waits)*99/100].Round(10*time.Microsecond), waits[len(waits)-1].Round(10*time.Microsecond), len(waits))
+	slices.Sort(stops)
+	t.Logf("the tree and consoles of %s: median %v, 99th percentile %v, longest %v of %d; stopping: median %v, longest %v", strings.Join(names, ", "),
+		waits[len(waits)/2].Round(10*time.Microsecond), waits[len(waits)*99/100].Round(10*time.Microsecond), waits[len(waits)-1].Round(10*time.Microsecond), len(waits),
+		stops[len(stops)/2].Round(10*time.Microsecond), stops[len(stops)-1].Round(10*time.Microsecond))
+	if err := os.Remove(d.Path("labs", lab+".net")); err != nil {
+		t.Error(err)
+	}
 }
 
 var statLine = regexp.MustCompile(`(?m)^(\S+?):?\s+([0-9.]+)`)
@@ -128,11 +142,4 @@ func summary(stats string) string {
 		}
 	}
 	return strings.Join(s, ", ")
-}
-
-// ownMiB is what a process has in memory beside the guest's RAM of ram MiB.
-func ownMiB(t testing.TB, pid, ram int) float64 {
-	t.Helper()
-	own, _ := testlab.Resident(t, pid, ram<<20)
-	return own
 }
