@@ -368,6 +368,23 @@ func testCards(t *testing.T, e1, e2 Emulator, ports []portTest) {
 	}
 }
 
+// TestFirmwareIdentifiesCards shows that both emulators have the same PCI
+// functions in cards that pass no traffic, and in one that does.
+func TestFirmwareIdentifiesCards(t *testing.T) {
+	cards := []string{"1:PA-4B", "2:PA-MC-8TE1", "3:PA-POS-OC3"}
+	var shown []string
+	for _, e := range []Emulator{Debian(t), Dynemu(t)} {
+		r := boot(t, e, e.Name, t.TempDir(), 1, cards)
+		r.shows("show version", `^Slot 1: PA-4B, BRI$`, `^Slot 2: PA-MC-8TE1, 8 T1/E1$`, `^Slot 3: PA-POS-OC3, POS OC3$`)
+		r.shows("show pci", `10ee:4013 `, `11f8:7380 `, `10b5:9054 `, `10b5:9060 .*slot 3: PLX 9060`)
+		shown = append(shown, r.run("show pci"))
+		r.stop()
+	}
+	if shown[0] != shown[1] {
+		t.Errorf("Dynamips shows\n%s\ndynemu shows\n%s", shown[0], shown[1])
+	}
+}
+
 // configuration cuts a configuration out of what a show command printed.
 func configuration(s string) string {
 	i, j := strings.Index(s, "!\n"), strings.LastIndex(s, "\nend\n")

@@ -27,6 +27,7 @@ static const struct card_type {
 	{ 4, 0x215, "C7200-IO-2FE", "I/O controller with 2 FastEthernet" },
 	{ 4, 0x216, "C7200-IO-GE-E", "I/O controller with GigabitEthernet" },
 	{ 4, 0x224, "PA-2FE-TX", "2 FastEthernet" },
+	{ 4, 0x34e, "PA-MC-8TE1", "8 T1/E1" },
 };
 
 #define ID_DEC21140 0x00091011
