@@ -31,6 +31,7 @@ import (
 	"math/bits"
 
 	"dynemu/vm/chip"
+	"dynemu/vm/chip/microwire"
 	"dynemu/vm/event"
 )
 
@@ -161,7 +162,7 @@ type State struct {
 	TxContinue int64
 
 	MII  MII
-	SROM SROM
+	SROM microwire.EEPROM
 	PCI  PCI
 }
 

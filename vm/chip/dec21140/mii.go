@@ -111,7 +111,7 @@ func (c *Chip) writeCSR9(v uint32) {
 	s := &c.State
 	old := s.CSR[CSR9SROMAndMII]
 	s.CSR[CSR9SROMAndMII] = v
-	s.SROM.pins(v&romSelect != 0 && v&romCS != 0, v&romClock != 0, v&romIn != 0)
+	s.SROM.Pins(v&romSelect != 0 && v&romCS != 0, v&romClock != 0, v&romIn != 0)
 	pattern := v &^ (miiOut | miiIn)
 	// A clock of the data book counts without a falling edge before it: guests
 	// made for Dynamips may not lower the line.

@@ -3,6 +3,8 @@ package dec21140
 import (
 	"encoding/binary"
 	"hash/crc32"
+
+	"dynemu/vm/chip"
 )
 
 // Descriptor bits common to both directions.
@@ -128,25 +130,17 @@ func (c *Chip) next(d *descriptor, base uint32) uint32 {
 func (c *Chip) readData(addr uint32, p []byte) {
 	c.cfg.Memory.ReadAt(uint64(addr), p)
 	if c.swappedData() {
-		swapLanes(p)
+		chip.SwapLanes(p)
 	}
 }
 
 func (c *Chip) writeData(addr uint32, p []byte) {
 	if c.swappedData() {
 		b := append([]byte(nil), p...)
-		swapLanes(b)
+		chip.SwapLanes(b)
 		p = b
 	}
 	c.cfg.Memory.WriteAt(uint64(addr), p)
-}
-
-// swapLanes reverses the bytes of each longword of p. A last part that is no
-// whole longword stays as it is.
-func swapLanes(p []byte) {
-	for ; len(p) >= 4; p = p[4:] {
-		p[0], p[1], p[2], p[3] = p[3], p[2], p[1], p[0]
-	}
 }
 
 // transmit sends what the ring holds and then suspends the transmitter.
