@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"dynemu/emud/lab"
+	"dynemu/vm/rom/archive"
 )
 
 // Options say where a daemon works and with what.
@@ -50,6 +51,8 @@ type Daemon struct {
 	lock  *os.File
 	start time.Time
 
+	unpacked archive.Cache // of images that come as ZIP archives
+
 	mu      sync.Mutex
 	labs    map[string]*Lab
 	errText string
@@ -68,6 +71,7 @@ func New(opt Options) (*Daemon, error) {
 		opt.Log = slog.Default()
 	}
 	d := &Daemon{opt: opt, log: opt.Log, start: time.Now(), labs: map[string]*Lab{}, detach: make(chan struct{})}
+	d.unpacked.Dir = filepath.Join(opt.State, "cache")
 	for _, dir := range []string{d.stateDir(), filepath.Join(opt.State, "images"), filepath.Join(opt.Runtime, "labs"), filepath.Join(opt.Runtime, "images")} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, err
@@ -300,10 +304,26 @@ func (d *Daemon) Shutdown(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// openImage opens an image that a lab file names. A Windows path, or one that is
+// openImage opens an image that a lab file names, unpacked if it is an archive,
+// and returns the path of what was named.
+func (d *Daemon) openImage(l *Lab, name string) (*os.File, string, error) {
+	f, path, err := d.findImage(l, name)
+	if err != nil || !archive.Is(f) {
+		return f, path, err
+	}
+	defer f.Close()
+	image, into, err := d.unpacked.Open(f)
+	if err != nil {
+		return nil, "", fmt.Errorf("image %s: %w", path, err)
+	}
+	d.log.Debug("unpacked image in use", "lab", l.name, "archive", path, "image", into)
+	return image, path, nil
+}
+
+// findImage opens the file that a lab file names. A Windows path, or one that is
 // not there, is looked for by its base name beside the lab and among the
 // images.
-func (d *Daemon) openImage(l *Lab, name string) (*os.File, string, error) {
+func (d *Daemon) findImage(l *Lab, name string) (*os.File, string, error) {
 	if name == "" || name == "builtin" {
 		return d.openBuiltin()
 	}

@@ -21,6 +21,7 @@ import (
 	"dynemu/vm"
 	"dynemu/vm/chip/nvram"
 	"dynemu/vm/console"
+	"dynemu/vm/rom/archive"
 	"dynemu/vm/wire"
 )
 
@@ -35,7 +36,7 @@ func run(o *options) error {
 	}
 	defer lock.release()
 
-	image, err := mapFile(o.image)
+	image, err := mapImage(o.image)
 	if err != nil {
 		return err
 	}
@@ -256,13 +257,26 @@ func pushConfigs(o *options, content []byte) ([]byte, error) {
 	return content, nil
 }
 
-// mapFile maps a file into memory, so that routers on the same image share it.
-func mapFile(name string) ([]byte, error) {
+// mapImage maps an image into memory, so that routers on the same image share
+// it. One in an archive is unpacked first, once.
+func mapImage(name string) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { f.Close() }()
+	if archive.Is(f) {
+		cache := archive.Cache{Dir: "."}
+		if dir, err := os.UserCacheDir(); err == nil {
+			cache.Dir = filepath.Join(dir, "dynemu")
+		}
+		image, _, err := cache.Open(f)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		f.Close()
+		f = image
+	}
 	st, err := f.Stat()
 	if err != nil {
 		return nil, err
