@@ -439,10 +439,20 @@ func (in *insn) defines() []uint8 {
 	return nil
 }
 
-// widths is width for all opcodes.
-var widths = func() (t [64]uint8) {
+// accessKind is what a load or store does.
+type accessKind struct {
+	align         uint64 // address bits that must be 0
+	size          uint8  // bytes
+	shift         uint8  // 64 less the bits of it
+	signed, store bool
+}
+
+// kinds are those of loads and stores by their major opcode.
+var kinds = func() (t [64]accessKind) {
 	for i := range t {
-		t[i] = uint8(width(uint32(i)))
+		n := width(uint32(i))
+		t[i] = accessKind{align: uint64(n - 1), size: uint8(n), shift: uint8(64 - 8*n),
+			signed: i == 0x20 || i == 0x21 || i == 0x23, store: i >= 0x28 && i != 0x37}
 	}
 	return t
 }()

@@ -69,11 +69,12 @@ const deviceSlots = 64
 // guest's are its own.
 const interpRun = 12
 
-// devicePage is a page that is not memory.
+// devicePage is a page of a device.
 type devicePage struct {
-	page uint32     // its number plus 1
-	dev  mem.Device // nil when more than one region answers
-	off  uint64     // of the page in the device
+	page  uint64 // its number plus 1
+	dev   mem.Device
+	off   uint64 // of the page in the device
+	write bool   // stores are allowed
 }
 
 const (
@@ -185,8 +186,7 @@ type Engine struct {
 	stale   bool   // everything must be dropped before the next translation
 	dropped bool   // a region was dropped
 
-	taken bool // the load that generated code left for was made: it gave value
-	value uint64
+	done bool // the access that generated code left for was made
 
 	win      *window // nil: there is none
 	winStale bool    // the window must be filled again
@@ -409,7 +409,7 @@ func (e *Engine) run(v *view, code uintptr) {
 		code = 0
 		exit := enter(e.ptr, stub)
 		for {
-			if exit == exitMem && e.check == nil && e.readDevice(v) {
+			if exit == exitMem && e.check == nil && e.device(v) {
 				exit = enter(e.ptr, again)
 			} else if exit == exitFault {
 				e.fault()
@@ -510,30 +510,42 @@ func (e *Engine) follow(v *view) uintptr {
 	return e.code(r.entry)
 }
 
-// readDevice performs the load that generated code left for when it is one of a
-// device register that was read before, and reports whether the code can go on at
-// once. This is the short way for what drivers do most: access can do it too.
-func (e *Engine) readDevice(v *view) bool {
-	w := e.words
+// device performs the load or store that generated code left for when it is one of
+// a device register on a page that was accessed before, and reports whether the
+// code can go on at once. This is the short way for what drivers do most: access
+// can do it too.
+func (e *Engine) device(v *view) bool {
+	w, s := e.words, e.state
 	desc, va := uint32(w.desc), w.address
-	p := uint32(va) >> mem.PageShift
-	d := &v.devices[p%deviceSlots]
-	size := uint64(widths[desc&0x3f])
-	if d.page != p+1 || d.dev == nil || e.faulted || desc&descLoad == 0 || va&(size-1) != 0 || v.wide && sext(va) != va {
+	d := &v.devices[va>>mem.PageShift%deviceSlots]
+	a := &kinds[desc&0x3f]
+	if d.page != va>>mem.PageShift+1 || va&a.align != 0 {
 		return false
 	}
-	k, s := e.core, e.state
-	k.SetLeft(int(w.budget) + e.hidden)
-	k.At(s.PC, desc&descSlot != 0)
+	e.core.SetLeft(int(w.budget) + e.hidden)
+	e.core.Begin(s.PC, desc&descSlot != 0)
 	e.dropped = false
-	x := d.dev.Read(d.off+va&(mem.PageSize-1), int(size))
-	if !k.Undisturbed() || e.stale || e.dropped {
-		// Read once, it must not be read again.
-		e.taken, e.value = true, x
-		return false
+	reg := desc >> 8 & 31
+	off := d.off + va&(mem.PageSize-1)
+	if a.store {
+		if !d.write {
+			return false
+		}
+		d.dev.Write(off, int(a.size), s.GPR[reg]<<(a.shift&63)>>(a.shift&63))
+	} else {
+		x := d.dev.Read(off, int(a.size)) << (a.shift & 63)
+		if a.signed {
+			x = uint64(int64(x) >> (a.shift & 63))
+		} else {
+			x >>= a.shift & 63
+		}
+		if reg != 0 {
+			s.GPR[reg] = x
+		}
 	}
-	if reg := desc >> 8 & 31; reg != 0 {
-		s.GPR[reg] = extend(desc&0x3f, x)
+	if e.core.Disturbed() || e.stale || e.dropped || e.faulted {
+		e.done = true
+		return false
 	}
 	e.stats.Exits[exitMem]++
 	return true
@@ -552,27 +564,28 @@ func (e *Engine) access(v *view) uintptr {
 	slot := desc&descSlot != 0
 	reg := desc >> 8 & 31
 	pc := s.PC
-	e.dropped = e.faulted // the region is gone then
+	if !e.done {
+		e.dropped = e.faulted // the region is gone then
+	}
 	e.faulted = false
 	var ok bool
 	major := desc & 0x3f
-	size := int(widths[major])
+	size := int(kinds[major].size)
 	if va&uint64(size-1) != 0 && !v.wide {
 		// BadVAddr shows all 64 bits.
 		if w, ok := k.Word(pc); ok {
 			va = s.GPR[w>>21&31] + uint64(int64(int16(w)))
 		}
 	}
-	if desc&descLoad != 0 {
-		x := e.value
-		if ok = e.taken; !ok {
-			x, ok = k.Load(pc, slot, va, size)
-		}
-		e.taken = false
-		if ok && reg != 0 {
+	switch {
+	case e.done:
+		e.done, ok = false, true
+	case desc&descLoad != 0:
+		var x uint64
+		if x, ok = k.Load(pc, slot, va, size); ok && reg != 0 {
 			s.GPR[reg] = extend(major, x)
 		}
-	} else {
+	default:
 		ok = k.Store(pc, slot, va, size, s.GPR[reg])
 	}
 	if !ok {
@@ -658,19 +671,20 @@ func (e *Engine) fill(v *view, va uint64) {
 		return
 	}
 	i := uint32(va) >> mem.PageShift
-	if v.devices[i%deviceSlots].page == i+1 {
+	page := uint64(i)
+	if v.wide {
+		page = va >> mem.PageShift
+	}
+	d := &v.devices[page%deviceSlots]
+	if d.page == page+1 {
 		return
 	}
 	r, off, entry, write, ok := e.core.Accessed(va)
-	if !ok {
+	if !ok || r == nil {
 		return
 	}
-	if r == nil || r.RAM == nil {
-		d := devicePage{page: i + 1}
-		if r != nil {
-			d.dev, d.off = r.Dev, off
-		}
-		v.devices[i%deviceSlots] = d
+	if r.RAM == nil {
+		*d = devicePage{page + 1, r.Dev, off, write}
 		v.deviceSeen = true
 		return
 	}

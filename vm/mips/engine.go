@@ -185,9 +185,13 @@ func (k Core) Word(pc uint64) (uint32, bool) {
 	return be32(r.RAM[off+pc&(mem.PageSize-1):]), true
 }
 
-// At sets the position of the access that follows: the instruction at pc, slot
-// telling that it is a delay slot.
-func (k Core) At(pc uint64, slot bool) { k.c.s.PC, k.c.inSlot = pc, slot }
+// Begin sets the position of the device access that follows: the instruction at
+// pc, slot telling that it is a delay slot.
+func (k Core) Begin(pc uint64, slot bool) { k.c.s.PC, k.c.inSlot, k.c.resync = pc, slot, false }
+
+// Disturbed tells that since Begin the order of instructions may have become
+// another: that Pending is true, or that there was a reset or a change of addresses.
+func (k Core) Disturbed() bool { return k.c.resync }
 
 // Undisturbed tells that the last access had no effect on the order of
 // instructions: neither Pending nor a reset.

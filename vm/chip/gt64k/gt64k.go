@@ -146,9 +146,14 @@ func (c *Controller) Write(off uint64, size int, v uint64) {
 	c.write(off, bits.ReverseBytes32(uint32(v)))
 }
 
+// isDMA tells whether off is among the registers of the channels.
+func isDMA(off uint64) bool {
+	return off >= RegDMACount && off < RegDMAControl+channels*registerDistance
+}
+
 // dmaRegister returns the register of a channel at off, or nil.
 func (c *Controller) dmaRegister(off uint64) *uint32 {
-	if off < RegDMACount || off >= RegDMAControl+channels*registerDistance || off%registerDistance != 0 {
+	if off%registerDistance != 0 {
 		return nil
 	}
 	ch := &c.State.DMA[off>>2&3]
@@ -156,8 +161,11 @@ func (c *Controller) dmaRegister(off uint64) *uint32 {
 }
 
 func (c *Controller) read(off uint64) uint32 {
-	if r := c.dmaRegister(off); r != nil {
-		return *r
+	if isDMA(off) {
+		if r := c.dmaRegister(off); r != nil {
+			return *r
+		}
+		return 0
 	}
 	switch off {
 	case RegRAS32Low:
@@ -185,10 +193,12 @@ func (c *Controller) read(off uint64) uint32 {
 }
 
 func (c *Controller) write(off uint64, v uint32) {
-	if r := c.dmaRegister(off); r != nil {
-		*r = v
-		if off >= RegDMAControl {
-			c.runDMA(int(off >> 2 & 3))
+	if isDMA(off) {
+		if r := c.dmaRegister(off); r != nil {
+			*r = v
+			if off >= RegDMAControl {
+				c.runDMA(int(off >> 2 & 3))
+			}
 		}
 		return
 	}
