@@ -13,9 +13,11 @@ import (
 // Supported reports whether there is a translator for this processor.
 const Supported = true
 
-// arena is code memory: one memfd seen through two mappings, one to write and
-// one to execute, so that no page is ever both (jit reference, 4.6). Pages cost
-// nothing until they are touched.
+// arena is code memory: one piece of shared memory seen through two mappings, one to
+// write and one to execute, so that no page is ever both (jit reference, 4.6). Pages
+// cost nothing until they are touched. It is anonymous: what perf looks up in its map
+// of names (tools/perf/util/map.c, is_anon_memory), and what vm.memfd_noexec does not
+// refuse.
 type arena struct {
 	rw, rx []byte
 	slot   int // in the range of code, -1 when it is elsewhere
@@ -24,38 +26,34 @@ type arena struct {
 // newArena makes code memory of size bytes; faults tells that its code may fault,
 // for which it must not be larger than a slot.
 func newArena(size int, faults bool) (*arena, error) {
-	// MFD_EXEC is unknown to kernels before 6.3, which need no such flag.
-	fd, err := unix.MemfdCreate("jit", unix.MFD_CLOEXEC|unix.MFD_EXEC)
-	if errors.Is(err, unix.EINVAL) {
-		fd, err = unix.MemfdCreate("jit", unix.MFD_CLOEXEC)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("code memory: %w", err)
-	}
-	defer unix.Close(fd)
-	if err := unix.Ftruncate(fd, int64(size)); err != nil {
-		return nil, fmt.Errorf("code memory of %d bytes: %w", size, err)
-	}
 	a := &arena{slot: -1}
-	if a.rw, err = unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
-		return nil, fmt.Errorf("code memory, to write: %w", err)
-	}
 	if faults {
 		a.slot = takeSlot()
 	}
+	var at unsafe.Pointer
+	flags := unix.MAP_SHARED | unix.MAP_ANONYMOUS | unix.MAP_NORESERVE
 	if a.slot >= 0 {
-		p := slotMemory(a.slot)
-		_, err = unix.MmapPtr(fd, 0, p, uintptr(size), unix.PROT_READ|unix.PROT_EXEC, unix.MAP_SHARED|unix.MAP_FIXED)
-		a.rx = unsafe.Slice((*byte)(p), size)
-	} else {
-		a.rx, err = unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_EXEC, unix.MAP_SHARED)
+		at = slotMemory(a.slot)
+		flags |= unix.MAP_FIXED
 	}
+	rx, err := unix.MmapPtr(-1, 0, at, uintptr(size), unix.PROT_READ|unix.PROT_EXEC, flags)
 	if err != nil {
-		_ = unix.Munmap(a.rw)
 		if a.slot >= 0 {
 			giveSlot(a.slot, size)
 		}
-		return nil, fmt.Errorf("code memory, to execute: %w", err)
+		return nil, fmt.Errorf("code memory of %d bytes: %w", size, err)
+	}
+	a.rx = unsafe.Slice((*byte)(rx), size)
+	// An old size of 0 has the same memory mapped once more (mremap(2)). That which
+	// may not become executable may become writable instead.
+	rw, err := unix.MremapPtr(rx, 0, nil, uintptr(size), unix.MREMAP_MAYMOVE)
+	if err == nil {
+		a.rw = unsafe.Slice((*byte)(rw), size)
+		err = unix.Mprotect(a.rw, unix.PROT_READ|unix.PROT_WRITE)
+	}
+	if err != nil {
+		a.free()
+		return nil, fmt.Errorf("code memory, to write: %w", err)
 	}
 	return a, nil
 }
@@ -64,12 +62,14 @@ func newArena(size int, faults bool) (*arena, error) {
 func (a *arena) base() uintptr { return uintptr(unsafe.Pointer(&a.rx[0])) }
 
 func (a *arena) free() {
-	_ = unix.Munmap(a.rw)
+	if a.rw != nil {
+		_ = unix.MunmapPtr(unsafe.Pointer(&a.rw[0]), uintptr(len(a.rw)))
+	}
 	if a.slot >= 0 {
 		giveSlot(a.slot, len(a.rx))
 		return
 	}
-	_ = unix.Munmap(a.rx)
+	_ = unix.MunmapPtr(unsafe.Pointer(&a.rx[0]), uintptr(len(a.rx)))
 }
 
 // lowMemory maps size bytes of zeros in the first 2 GiB, where generated code

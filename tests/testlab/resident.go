@@ -26,17 +26,26 @@ func Resident(t testing.TB, pid int) Memory {
 	if err != nil {
 		t.Fatal(err)
 	}
+	lines := strings.Split(string(text), "\n")
+	// Memory of the guest and for code is shared memory that the process maps twice,
+	// and no other does; code is what one of the mappings may execute.
+	const shared = "/dev/zero"
+	code := map[string]bool{} // by inode
+	for _, line := range lines {
+		if f := strings.Fields(line); mapping.MatchString(line) && len(f) > 5 && f[5] == shared && strings.Contains(f[1], "x") {
+			code[f[4]] = true
+		}
+	}
 	var m Memory
-	name := ""
-	for _, line := range strings.Split(string(text), "\n") {
+	name, inode := "", ""
+	for _, line := range lines {
 		if mapping.MatchString(line) {
-			name = strings.Join(strings.Fields(line)[5:], " ")
+			f := append(strings.Fields(line), "")
+			name, inode = f[5], f[4]
 			continue
 		}
-		// Memory of both kinds is mapped twice by the process, and by no other.
-		guest, code := strings.HasPrefix(name, "/dev/zero"), strings.HasPrefix(name, "/memfd:jit")
 		figure := "Rss: %f kB"
-		if guest || code {
+		if name == shared {
 			figure = "Pss: %f kB"
 		}
 		var kib float64
@@ -44,13 +53,13 @@ func Resident(t testing.TB, pid int) Memory {
 			continue
 		}
 		switch {
-		case guest:
-			m.Guest += kib / 1024
-		case code:
-			m.Code += kib / 1024
-			fallthrough
-		default:
+		case name != shared:
 			m.Own += kib / 1024
+		case code[inode]:
+			m.Own += kib / 1024
+			m.Code += kib / 1024
+		default:
+			m.Guest += kib / 1024
 		}
 	}
 	if m.Guest == 0 {

@@ -68,6 +68,7 @@ func Bin(t testing.TB) string {
 // Daemon is a running dynemud of a test.
 type Daemon struct {
 	t                             testing.TB
+	bin                           string
 	Mount, State, Runtime, Prefix string
 	cmd                           *exec.Cmd
 	exited                        chan struct{}
@@ -75,7 +76,10 @@ type Daemon struct {
 
 // Start runs a daemon until the test ends. The test is skipped, with a line
 // that says so, when it does not run as root.
-func Start(t testing.TB) *Daemon {
+func Start(t testing.TB) *Daemon { t.Helper(); return StartIn(t, "") }
+
+// StartIn is Start for programs in a folder of the test's own; empty: those of Bin.
+func StartIn(t testing.TB, bin string) *Daemon {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("SKIP: not root: no daemon with mounts and namespaces is tested")
@@ -86,6 +90,7 @@ func Start(t testing.TB) *Daemon {
 	dir := fmt.Sprintf("/tmp/dynemu-test-%d-%d", os.Getpid(), n)
 	d := &Daemon{
 		t:       t,
+		bin:     bin,
 		Mount:   filepath.Join(dir, "mount"),
 		State:   filepath.Join(dir, "state"),
 		Runtime: filepath.Join(dir, "runtime"),
@@ -130,7 +135,11 @@ func ConsolePorts(t testing.TB) {
 // tree is served.
 func (d *Daemon) Run() {
 	d.t.Helper()
-	d.cmd = exec.Command(filepath.Join(Bin(d.t), "dynemud"), "--mount", d.Mount, "--state", d.State,
+	bin := d.bin
+	if bin == "" {
+		bin = Bin(d.t)
+	}
+	d.cmd = exec.Command(filepath.Join(bin, "dynemud"), "--mount", d.Mount, "--state", d.State,
 		"--runtime", d.Runtime, "--prefix", d.Prefix, "--spawn", "direct", "--hypervisor", "", "--log-level", "debug")
 	logFile, err := os.OpenFile(filepath.Join(d.State, "..", "dynemud.log"), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
