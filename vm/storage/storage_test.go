@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/hex"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -86,31 +85,6 @@ func unhex(t *testing.T, s string) []byte {
 		t.Fatal(err)
 	}
 	return b
-}
-
-// The host's tools read the file system.
-func TestHostReadsDisk(t *testing.T) {
-	fsck, err := exec.LookPath("fsck.fat")
-	if err != nil {
-		t.Skip("fsck.fat (package dosfstools) is not installed: the file system is not checked with it")
-	}
-	for _, mib := range []int{8, 32, 64, 128, 512} {
-		f := create(t)
-		if _, err := OpenDisk(f, mib, "disk0"); err != nil {
-			t.Fatal(err)
-		}
-		l, err := layoutOf(int64(mib) << 20)
-		if err != nil {
-			t.Fatal(err)
-		}
-		part := filepath.Join(t.TempDir(), "partition")
-		if err := os.WriteFile(part, read(t, f, track*512, int(l.partition)*512), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if out, err := exec.Command(fsck, "-n", part).CombinedOutput(); err != nil {
-			t.Errorf("%d MiB: %v\n%s", mib, err, out)
-		}
-	}
 }
 
 func TestExistingFileIsUsedAsItIs(t *testing.T) {
