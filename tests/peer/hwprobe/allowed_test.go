@@ -28,7 +28,7 @@ var allowed = []allowance{
 	// PCI configuration space.
 	a(`pci \S+ reg (04|10|3c) `, `4:00000000 2:0000,0000 1:00,00,00,00$`, ``, "command, status, latency, I/O base, interrupt"),
 	a(`pci \S+ write (04|0c|3c|40) `, `( 00000000){3}$`, ``, "command, status, latency, I/O base, interrupt"),
-	a(`bar \S+ \w+ sized `, `ffffffff$`, `(ffffff80|ffffffe0|fffe0000|ffffc000|fffff000|ff800000)$`, "base address registers"),
+	a(`bar \S+ \w+ sized `, `ffffffff$`, `(ffffff80|ffffffe0|fffe0000|ffffc000|fffff000|ff800000|ffe00000)$`, "base address registers"),
 
 	// Storage.
 	a(`flash (command 70|status) at `, ``, `4:80808080 2:8080,8080 `, "flash status"),
@@ -36,6 +36,47 @@ var allowed = []allowance{
 	a(`disk\d cis (1[9a-f]|[23].) `, ``, ``, "disk's name and volume number"),
 	a(`sector 32 by chs`, ``, ``, "disk's name and volume number"),
 
-	// Chips.
-	a(`\d\.\d r4 010 `, `4:00000000 `, `4:00000004 `, "CSR0, CSR4, CSR89 after reset"),
+	// DEC 21140.
+	a(`\d\.0 csr6 written `, ``, `reads \w+[80]$`, "CSR6 HP, HO, IF"),
+	a(`\d\.0 csr9 bit 18 `, ` 00040000$`, ` 000c0000$`, "MII by the plain data-book pattern"),
+	a(`\d\.0 mii plain pattern `, ` 00000$`, ` 22000$`, "MII by the plain data-book pattern"),
+	a(`\d\.0 srom word `, ` 0000$`, ` ffff$`, "SROM"),
+	a(`\d\.0 software reset `, `csr0 00000001 `, `csr0 fff80000 csr6 00000000 csr7 00000000$`, "software reset, CSR0 bit 0"),
+	a(`\d\.0 .* csr5 more `, `more 0000 summary [02] rs [03] ts [03] eb 0$`, `more 0[0-3][08][0246] summary [0-3] rs [034] ts [036] eb 0$`,
+		"RU, TU, RPS, TPS, GTE, RWT, TJT"),
+	a(`\d\.0 cause in the last csr5 events `, `00 top 3f$`, `01 top 3f$`, "transmit interrupt"),
+	a(`wire \d\.0 chained with a size, `, ` 96 bytes `, ` 64 bytes `, "TBS2 of a chained descriptor"),
+	a(`(\d\.0|wire \d\.0) skip length\b`, ``, ``, "descriptor skip length"),
+	a(`(\d\.0|wire \d\.0) late half\b`, ``, `descriptor 0 00000000|80 bytes`, "incomplete frame in the ring"),
+	a(`\d\.0 masked in the chip: `, `network 01 lines 0400$`, `network 00 lines 0000$`, "CSR7"),
+	a(`\d\.0 filter (perfect|no own|inverse)`, ``, ``, "multicast"),
+	a(`\d\.0 3000 bytes `, ``, ``, "frames above 2048 bytes"),
+	a(`\d\.0 (two buffers, two descriptors|four descriptors|first size and bit 10) (descriptor|buffer) `, ``, ``, "RBS2"),
+	a(`\d\.0 overrun csr8 `, `00000000 then 00000000$`, `00000002 then 00000000$`, "CSR8"),
+	a(`\d\.0 ends in mid-frame descriptor `, ` 00004300 `, ` 0000c300 `, "receive, ring ends in mid-frame"),
+	a(`\d\.0 all written csr5 events `, `top 00$`, `top 3f$`, "CSR5, bits 31 to 26"),
+
+	// Am79C971.
+	a(`\d\.\d (r4 010|csr0 fresh|csr4 fresh|csr89 fresh) `, ``, `(4:|csr\d+ fresh )0000(0004|0115|0262) `, "CSR0, CSR4, CSR89 after reset"),
+	a(`\d\.\d csr89 written `, ``, `( 00000262){3}$`, "CSR0, CSR4, CSR89 after reset"),
+	a(`\d\.\d csr7[68] fresh `, `fresh 00000000 `, `fresh 0000ffff `, "CSR76, CSR78"),
+	a(`\d\.\d csr4 written `, ``, ``, "CSR4, 5, 7 event bits; INIT; SPND"),
+	a(`\d\.\d mii phy (1|31) reg `, ` 0000$`, ` ffff$`, "PHY | always up"),
+	a(`\d\.\d mii reg 4 written `, ` 01e1$`, ` 1234$`, "PHY | always up"),
+	a(`\d\.\d acknowledged csr0 events `, `iena 1$`, `iena 0$`, "IENA"),
+	a(`wire \d\.\d padded, `, ` 20 bytes `, ` 60 bytes `, "padding, stripping, loopback, interrupt masks"),
+	a(`(\d\.\d|wire \d\.\d) late half\b`, ``, `descriptor 0 0200|80 bytes`, "descriptor without STP; incomplete frame"),
+	a(`\d\.\d (filter (address|no broadcast)) `, ``, ``, "MISS, missed frames, LADRF, DRCVBC, DRCVPA"),
+	a(`\d\.\d ends in mid-frame descriptor `, ` 4b00`, ` 4700`, "BUFF is bit 27"),
+	a(`\d\.\d overrun csr0 events `, `02 intr 1 iena 0$`, `4a intr 1 iena 0$`, "MISS, missed frames, LADRF, DRCVBC, DRCVPA"),
+	a(`\d\.\d overrun csr112 `, `00000000$`, `00000002$`, "MISS, missed frames, LADRF, DRCVBC, DRCVPA"),
+
+	// 82543.
+	a(`\d\.\d .* icr again `, `00000080 000000[08]0$`, `00000000 00000000$`, "ICR | RXT0 raised again"),
+	a(`\d\.\d (five descriptors|512) icr `, `00000080$`, `00000090$`, "RXDMT0"),
+	a(`\d\.\d register (00[34c]|01[67]|04[15]|0e|10|21|28[23]|282|382|5)\w* written `, `( 00000000)+$`, ``, "registers without effect"),
+	a(`\d\.\d mdic data `, ` 10000000$`, ` 1821782c$`, "MDIC"),
+	a(`\d\.\d half a frame head `, `head 1 `, `head 0 `, "frame without EOP"),
+	a(`\d\.\d .* buffer \d beyond sum `, ``, ``, "buffers through unswapped addresses"),
+	a(`\d\.\d reset ctrl `, `04000000 `, `00000000 `, "CTRL.RST, PHY_RST"),
 }

@@ -240,7 +240,7 @@ func (p *probe) serve(args []string) {
 	case "send":
 		p.send(number(1), number(2), number(3), number(4), args[5])
 	case "take":
-		p.take(number(1), number(2), number(3))
+		p.take(number(1), number(2), number(3), strings.Join(args[4:], " "))
 	case "later":
 		time.Sleep(time.Duration(number(1)) * time.Millisecond)
 		key = args[2]
@@ -286,7 +286,7 @@ func (p *probe) send(slot, port, length, seed int, dst string) {
 }
 
 // take waits for n frames from a port and notes them among the lines.
-func (p *probe) take(slot, port, n int) {
+func (p *probe) take(slot, port, n int, step string) {
 	w := p.ends[[2]int{slot, port}]
 	if w == nil {
 		p.t.Fatalf("the guest takes from port %d.%d, which is not wired", slot, port)
@@ -294,10 +294,10 @@ func (p *probe) take(slot, port, n int) {
 	for i := range n {
 		select {
 		case f := <-w.frames:
-			p.lines = append(p.lines, fmt.Sprintf("wire %d.%d frame %d of %d: %d bytes %x sum %08x", slot, port, i+1, n,
+			p.lines = append(p.lines, fmt.Sprintf("wire %d.%d %s, frame %d of %d: %d bytes %x sum %08x", slot, port, step, i+1, n,
 				len(f), f[:min(len(f), 14)], crc32.ChecksumIEEE(f)))
 		case <-time.After(frameTimeout):
-			p.lines = append(p.lines, fmt.Sprintf("wire %d.%d frame %d of %d: none", slot, port, i+1, n))
+			p.lines = append(p.lines, fmt.Sprintf("wire %d.%d %s, frame %d of %d: none", slot, port, step, i+1, n))
 			return
 		}
 	}

@@ -306,12 +306,12 @@ func (c *Chip) writeCSR(n int, v uint32) {
 		s.CSR[n] = v
 		c.rxFetch()
 	case CSR3RxRing:
-		s.CSR[n] = v &^ 3
+		s.CSR[n] = v
 		s.RxPtr = v &^ 3
 		s.RxSuspended = false
 		c.rxFetch()
 	case CSR4TxRing:
-		s.CSR[n] = v &^ 3
+		s.CSR[n] = v
 		s.TxPtr = v &^ 3
 		s.TxSuspended = false
 		c.txBell.Off()

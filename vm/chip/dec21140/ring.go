@@ -189,7 +189,7 @@ func (c *Chip) sendOne() (used int, missing uint32) {
 		if d.word[1]&txSetup != 0 {
 			c.loadSetup(&d)
 		}
-		s.TxPtr = c.next(&d, s.CSR[CSR4TxRing])
+		s.TxPtr = c.next(&d, s.CSR[CSR4TxRing]&^3)
 		c.writeStatus(d.addr, 0)
 		if d.word[1]&txIntr != 0 {
 			c.event(TI)
@@ -211,7 +211,7 @@ func (c *Chip) sendOne() (used int, missing uint32) {
 		c.fragment = append(c.fragment, d.addr)
 		take(d.word[2], d.size1())
 		take(d.word[3], d.size2())
-		next := c.next(&d, s.CSR[CSR4TxRing])
+		next := c.next(&d, s.CSR[CSR4TxRing]&^3)
 		if d.word[1]&(txLast|txSetup) != 0 {
 			s.TxPtr = next
 			break
@@ -372,7 +372,7 @@ func (c *Chip) deliver(frame []byte) {
 	for n := 1; ; n++ {
 		frame = c.fill(d.word[2], d.size1(), frame)
 		frame = c.fill(d.word[3], d.size2(), frame)
-		s.RxPtr = c.next(&d, s.CSR[CSR3RxRing])
+		s.RxPtr = c.next(&d, s.CSR[CSR3RxRing]&^3)
 		last := uint32(0)
 		switch {
 		case len(frame) == 0:

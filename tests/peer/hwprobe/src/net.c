@@ -46,7 +46,7 @@ void wire_send(const struct func *f, u32 port, u32 len, u32 seed, const char *ds
 	ask("send %d %u %u %u %s", f->slot, port, len, seed, dst);
 }
 
-void wire_take(const struct func *f, u32 port, u32 n) { ask("take %d %u %u", f->slot, port, n); }
+void wire_take(const struct func *f, u32 port, u32 n, const char *what) { ask("take %d %u %u %s", f->slot, port, n, what); }
 
 /* Waits until bits of a word in memory are clear; 0 when they never are. The
  * call makes Dynamips look at its timer and the like. */
@@ -93,6 +93,11 @@ void networks(void)
 
 				if (key == 'n')
 					continue;
+				f->port = f->unit;
+				if (!strcmp(f->chip->name, "mueslix"))
+					f->port = 4 * f->unit;
+				else if (f->slot == 0 && slot_card[0]->ports == 2)
+					f->port = 1 - f->unit; /* the first port is the second chip */
 				arena_reset();
 				drivers[d].drive(f, key == 'f');
 				net_mask(f, 0);

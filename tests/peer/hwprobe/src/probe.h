@@ -49,6 +49,7 @@ struct func {
 	u32 root, bus, dev, id;
 	int slot;
 	u32 unit;        /* number of the function on its card, and of its interrupt */
+	u32 port;        /* first port that it is */
 	u32 regs;        /* KSEG1 address of the registers, 0 for none */
 	u32 regs2;       /* of the second window of a PLX 9060 */
 	char name[16];   /* slot.unit chip */
@@ -112,7 +113,7 @@ void arena_reset(void);
 void fill(u32 va, u32 n, u32 seed);    /* the pattern of frame seed */
 u32 digest(u32 va, u32 n);             /* CRC-32 */
 void wire_send(const struct func *f, u32 port, u32 len, u32 seed, const char *dst);
-void wire_take(const struct func *f, u32 port, u32 n);
+void wire_take(const struct func *f, u32 port, u32 n, const char *what);
 int wait_clear(volatile u32 *word, u32 mask);
 u32 net_status(const struct func *f);  /* the byte of the slot */
 void net_mask(const struct func *f, u32 bits);
