@@ -300,6 +300,7 @@ var cardPorts = []portTest{
 	{4, "PA-8E", 0, "Ethernet4/0", "AmdP2", "10Mb/s"},
 	{4, "PA-8E", 7, "Ethernet4/7", "AmdP2", "10Mb/s"},
 	{5, "PA-POS-OC3", 0, "POS5/0", "Packet over SONET", ""},
+	{6, "PA-A1", 0, "ATM6/0", "TI1570", ""},
 }
 
 // gigabitIO is the other I/O controller: the second of its ports is an
@@ -339,6 +340,9 @@ func testCards(t *testing.T, e1, e2 Emulator, ports []portTest) {
 		r1.shows("show version", fmt.Sprintf("^Slot %d: %s,", p.slot, p.card))
 		for end, conf := range []*[]string{&conf1, &conf2} {
 			*conf = append(*conf, "interface "+p.ifname, fmt.Sprintf("ip address 10.1.%d.%d 255.255.255.0", i, end+1), "no shutdown")
+			if p.card == "PA-A1" {
+				*conf = append(*conf, "pvc 0/100", "exit")
+			}
 		}
 	}
 	r1.configure(conf1...)
@@ -363,6 +367,9 @@ func testCards(t *testing.T, e1, e2 Emulator, ports []portTest) {
 			r2.configure("interface "+p.ifname, "encapsulation ppp")
 			r1.eventually("show interfaces "+p.ifname, `Open: IPCP`, 15*time.Second)
 			r1.pings(peer + " size 1500")
+		}
+		if p.card == "PA-A1" {
+			testATM(r1, r2, i)
 		}
 		r1.shows("show interfaces "+p.ifname, " 0 input errors,", " 0 output errors,")
 	}

@@ -24,7 +24,7 @@ func BenchmarkTransmit(b *testing.B) {
 	buf := r.buffer(0, ready, 0, line, chiptest.Pattern(1500))
 	for i := range b.N {
 		r.Advance(33 * cellTime)
-		r.queue(1, buf)
+		r.store(1, buf)
 		r.Put(txDone+4*uint64(i%(doneLast+1)), ownBit)
 	}
 	if r.cable.Count != 32*b.N {

@@ -102,8 +102,14 @@ func (r *rig) buffer(n int, bits uint32, next uint32, h atm.Header, data []byte)
 	return at
 }
 
-// queue puts a buffer into the segmentation ring of circuit i.
+// queue puts a buffer into the segmentation ring of circuit i, and lets time pass
+// in which the line is idle again.
 func (r *rig) queue(i uint32, buf uint32) {
+	r.store(i, buf)
+	r.Advance(1_000_000)
+}
+
+func (r *rig) store(i uint32, buf uint32) {
 	at := uint64(segRing+0x400*i) + 4*uint64(r.nextTx)
 	r.nextTx = (r.nextTx + 1) % (segLast + 1)
 	r.Put(at, ownBit|buf>>2)

@@ -275,7 +275,7 @@ func TestLineRate(t *testing.T) {
 	const ms = 500
 	for range ms * 10 {
 		for r.Word(uint64(segRing+0x400+4*r.nextTx))&ownBit == 0 {
-			r.queue(1, buf)
+			r.store(1, buf)
 			queued++
 			for i := range uint64(doneLast + 1) {
 				r.Put(txDone+4*i, ownBit)

@@ -54,12 +54,13 @@ const (
 const (
 	cellTime = 2831
 	// burst is how far the chip may be ahead of the line, and catchUp how much of
-	// that is regained before it goes on.
-	burst   = 2048 * cellTime
-	catchUp = 256 * cellTime
+	// that is regained before it goes on. A socket with the kernel's default
+	// buffer, which is what Dynamips receives from, holds some 270 cells.
+	burst   = 96 * cellTime
+	catchUp = 48 * cellTime
 	// maxSteps is how many cells and buffers one look at the schedule handles at
 	// most: a chain of empty buffers need not have an end.
-	maxSteps = 2 * burst / cellTime
+	maxSteps = 4096
 )
 
 // look is a look at the schedule.

@@ -37,7 +37,16 @@ void ether_send(struct iface *ifp, const u8 *dst, u16 type, struct pkt *p)
 	memcpy(h, dst, 6);
 	memcpy(h + 6, ifp->mac, 6);
 	put16(h + 12, type);
-	link_send_raw(ifp, p);
+	if (ifp->encap == ENCAP_ATM)
+		atm_send_frame(ifp, p);
+	else
+		link_send_raw(ifp, p);
+}
+
+/* Whether addresses on the interface are found by ARP. */
+static int uses_arp(const struct iface *ifp)
+{
+	return ifp->encap == ENCAP_ARPA || atm_bridged(ifp);
 }
 
 void ether_input(struct iface *ifp, struct pkt *p)
@@ -175,7 +184,7 @@ static void complete(struct entry *e, const u8 *mac)
 
 void arp_announce(struct iface *ifp)
 {
-	if (ifp->encap == ENCAP_ARPA && ifp->ip)
+	if (uses_arp(ifp) && ifp->ip)
 		send_arp(ifp, ARP_REPLY, broadcast, broadcast, ifp->ip, ifp->ip);
 }
 
@@ -353,7 +362,7 @@ void arp_show(const struct iface *only)
 
 	cprintf("Protocol  Address          Age (min)  Hardware Addr   Type   Interface\n");
 	for (struct iface *i = iface_list; i; i = i->next)
-		if (i->kind == IF_ETHERNET && i->ip && i->proto && (!only || only == i))
+		if (uses_arp(i) && i->ip && i->proto && (!only || only == i))
 			show_line(i->ip, "-", i->mac, i->name);
 	for (struct entry *e = table; e < table + ENTRIES && !term_quit(); e++) {
 		if (e->state == ARP_FREE || (only && e->ifp != only))

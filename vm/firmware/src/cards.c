@@ -33,6 +33,7 @@ static const struct card_type {
 #define ID_DEC21140 0x00091011
 #define ID_AM79C971 0x20001022
 #define ID_I8254X 0x10018086
+#define ID_TNETA1570 0xa001104c
 #define ID_PLX9060 0x906010b5
 #define ID_MUESLIX 0x00011137
 #define PORTS_PER_MUESLIX 4
@@ -95,6 +96,8 @@ static void attach(struct pci_func *f)
 		iface_add(IF_ETHERNET, "Ethernet", 10000, (u32)f->slot, f->dev, am79c971_attach(f, f->dev & 7));
 	} else if (f->id == ID_I8254X) {
 		attach_i8254x(f);
+	} else if (f->id == ID_TNETA1570) {
+		iface_add(IF_ATM, "ATM", 155000, (u32)f->slot, 0, ti1570_attach(f, 0));
 	} else if (f->id == ID_PLX9060) {
 		/* Three in a row make a port; the last completes it. */
 		if (f->dev == 2 && f - pci_funcs >= 2 && f->bar2 && is_card(f, "PA-POS-OC3"))

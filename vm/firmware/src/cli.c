@@ -6,6 +6,7 @@
 
 enum mode cli_mode = MODE_USER;
 struct iface *cli_iface;
+struct atm_vc *cli_vc;
 char hostname[64] = "Router";
 int config_modified;
 int cli_from_nvram;
@@ -28,7 +29,7 @@ static void describe(struct node *n, const char *w, size_t len)
 	static const struct { const char *name; enum token type; const char *shown; } params[] = {
 		{ "%ip", T_IP, "A.B.C.D" }, { "%num", T_NUM, NULL }, { "%word", T_WORD, "WORD" },
 		{ "%line", T_LINE, "LINE" }, { "%if", T_IFACE, "" }, { "%mac", T_MAC, "H.H.H" },
-		{ "%hex", T_HEX, "<0x0-0xFFFF>" },
+		{ "%hex", T_HEX, "<0x0-0xFFFF>" }, { "%vc", T_VC, "VPI/VCI" },
 	};
 	char text[32], *p;
 
@@ -182,6 +183,25 @@ static int parse_mac(const char *s, u8 *mac)
 	return n == 12;
 }
 
+/* "VPI/VCI", or a VCI alone on path 0. */
+static int parse_vc(const char *s, u32 *v)
+{
+	char path[8] = "0";
+	const char *slash = strchr(s, '/');
+	u32 vpi, vci;
+
+	if (slash) {
+		if (slash - s >= (int)sizeof(path))
+			return 0;
+		strlcpy(path, s, (size_t)(slash - s) + 1);
+		s = slash + 1;
+	}
+	if (!parse_u32(path, &vpi) || !parse_u32(s, &vci) || vpi > ATM_MAX_VPI || !vci || vci > ATM_MAX_VCI)
+		return 0;
+	*v = vpi << 16 | vci;
+	return 1;
+}
+
 /* Interface names may be split after the type; used tells how far they went.
  * A loopback that does not exist yet is created by the configuration only. */
 static int parse_iface(const char *line, int at, struct match *m, int *used)
@@ -232,6 +252,8 @@ static int param_matches(const struct node *n, const char *word, const char *lin
 		return parse_mac(word, m->mac);
 	case T_IFACE:
 		return parse_iface(line, at, m, used);
+	case T_VC:
+		return parse_vc(word, &m->num);
 	case T_WORD:
 	case T_LINE:
 		return 1;
@@ -343,7 +365,7 @@ static void parse_line(struct parse *p, const char *line, u32 mode)
 
 static void make_prompt(char *d, size_t size)
 {
-	static const char *const suffix[] = { ">", "#", "(config)#", "(config-if)#", "(config-line)#" };
+	static const char *const suffix[] = { ">", "#", "(config)#", "(config-if)#", "(config-line)#", "(config-if-atm-vc)#" };
 
 	snprintf(d, size, "%s%s", hostname, suffix[cli_mode]);
 }
@@ -351,6 +373,8 @@ static void make_prompt(char *d, size_t size)
 void cli_set_mode(enum mode m)
 {
 	cli_mode = m;
+	if (m == MODE_CONFIG)
+		cli_iface = NULL;
 }
 
 void cli_end_config(void)
@@ -426,25 +450,31 @@ static enum pipe split_pipe(char *line, const char **pattern)
 	return PIPE_NONE;
 }
 
-/* Parses in the present mode; a configuration submode falls back to the
- * global configuration, which leaves it. */
+/* The mode in which a configuration submode lies. */
+static enum mode outer(enum mode m)
+{
+	return m == MODE_VC ? MODE_IF : MODE_CONFIG;
+}
+
+/* Parses in the present mode; a configuration submode falls back to those
+ * around it, which leaves it. */
 static void parse_in_mode(struct parse *p, const char *line)
 {
-	static struct parse global;
+	static struct parse around;
+	enum mode m = cli_mode;
 
-	parse_line(p, line, 1u << cli_mode);
-	if (cli_mode <= MODE_CONFIG || p->outcome == P_OK || p->outcome == P_EMPTY)
+	parse_line(p, line, 1u << m);
+	if (p->outcome == P_EMPTY)
 		return;
-	parse_line(&global, line, M_CONFIG);
-	if (global.outcome == P_OK) {
-		cli_mode = MODE_CONFIG;
-		cli_iface = NULL;
-		*p = global;
-	} else if (global.outcome == P_INCOMPLETE || global.at > p->at) {
-		*p = global;
-	} else {
-		/* The word buffer belongs to the last parse. */
-		parse_line(p, line, 1u << cli_mode);
+	while (m > MODE_CONFIG && p->outcome != P_OK) {
+		m = outer(m);
+		parse_line(&around, line, 1u << m);
+		if (around.outcome == P_OK) {
+			cli_set_mode(m);
+			*p = around;
+		} else if (around.outcome == P_INCOMPLETE || around.at > p->at) {
+			*p = around;
+		}
 	}
 }
 
@@ -453,6 +483,7 @@ int cli_execute_do(const char *rest)
 {
 	enum mode saved = cli_mode;
 	struct iface *ifp = cli_iface;
+	struct atm_vc *vc = cli_vc;
 	char prompt[96];
 	int ok;
 
@@ -465,6 +496,7 @@ int cli_execute_do(const char *rest)
 	if (cli_mode == MODE_PRIV) {
 		cli_mode = saved;
 		cli_iface = ifp;
+		cli_vc = vc;
 	}
 	return ok;
 }
@@ -687,8 +719,9 @@ static const struct node *candidates(int start, u32 *mode)
 		*mode = M_PRIV;
 	}
 	walk(&p, edit + skip, start - skip, *mode);
-	if (p.outcome != P_OK && cli_mode > MODE_CONFIG && !skip) {
-		*mode = M_CONFIG;
+	for (enum mode m = cli_mode; p.outcome != P_OK && m > MODE_CONFIG && !skip;) {
+		m = outer(m);
+		*mode = 1u << m;
 		walk(&p, edit, start, *mode);
 	}
 	if (p.outcome != P_OK) {
@@ -702,12 +735,12 @@ static const struct node *candidates(int start, u32 *mode)
 static void show_iface_types(void)
 {
 	static const char *const types[][2] = {
-		{ "FastEthernet", "FastEthernet IEEE 802.3" }, { "Loopback", "Loopback interface" },
+		{ "ATM", "ATM interface" }, { "FastEthernet", "FastEthernet IEEE 802.3" }, { "Loopback", "Loopback interface" },
 		{ "Null", "Null interface" }, { "Serial", "Serial" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-		int have = i == 1 || i == 2;
+		int have = strcmp(types[i][0], "Loopback") == 0 || strcmp(types[i][0], "Null") == 0;
 
 		for (struct iface *f = iface_list; f; f = f->next)
 			have |= strcmp(iface_short_type(f), types[i][0]) == 0;
@@ -759,8 +792,8 @@ static void help(void)
 	if (n == &root && (mode & M_EXEC))
 		cprintf("Exec commands:\n");
 	else if (n == &root)
-		cprintf("%s commands:\n", mode == M_IF ? "Interface configuration" : mode == M_LINE ?
-			"Line configuration" : "Configure");
+		cprintf("%s commands:\n", mode == M_IF ? "Interface configuration" : mode == M_LINE ? "Line configuration" :
+			mode == M_VC ? "ATM virtual circuit configuration" : "Configure");
 	for (c = children(n); c && !term_quit(); c = c->next) {
 		if (!(c->modes & mode))
 			continue;
@@ -783,7 +816,8 @@ static void complete(void)
 	static struct parse p;
 	int start = last_word(edit_pos), n = edit_pos - start, skip = 0;
 	const struct node *found = NULL;
-	u32 mode = 1u << cli_mode;
+	enum mode at = cli_mode;
+	u32 mode = 1u << at;
 
 	if (!n || edit_pos != edit_len)
 		return;
@@ -806,9 +840,10 @@ static void complete(void)
 			if (count)
 				break;
 		}
-		if (mode == M_CONFIG || cli_mode <= MODE_CONFIG || skip)
+		if (at <= MODE_CONFIG || skip)
 			break;
-		mode = M_CONFIG;
+		at = outer(at);
+		mode = 1u << at;
 	}
 	if (found) {
 		memcpy(edit + start, found->kw, strlen(found->kw));

@@ -4,15 +4,16 @@
 #include "net.h"
 
 struct cmd;
-enum mode { MODE_USER, MODE_PRIV, MODE_CONFIG, MODE_IF, MODE_LINE };
+enum mode { MODE_USER, MODE_PRIV, MODE_CONFIG, MODE_IF, MODE_LINE, MODE_VC };
 #define M_USER (1u << MODE_USER)
 #define M_PRIV (1u << MODE_PRIV)
 #define M_EXEC (M_USER | M_PRIV)
 #define M_CONFIG (1u << MODE_CONFIG)
 #define M_IF (1u << MODE_IF)
 #define M_LINE (1u << MODE_LINE)
+#define M_VC (1u << MODE_VC)
 
-enum token { T_KEYWORD, T_IP, T_NUM, T_WORD, T_LINE, T_IFACE, T_MAC, T_HEX };
+enum token { T_KEYWORD, T_IP, T_NUM, T_WORD, T_LINE, T_IFACE, T_MAC, T_HEX, T_VC };
 
 struct node {
 	const char *kw, *help;
@@ -28,7 +29,7 @@ struct node {
 struct match {
 	const struct node *node;
 	const char *text;         /* as typed; the rest of the line for T_LINE */
-	u32 num;                  /* number or address */
+	u32 num;                  /* number or address; of a circuit: VPI << 16 | VCI */
 	struct iface *ifp;
 	u8 mac[6];
 };
@@ -49,13 +50,14 @@ int cmd_has(const struct cmd *c, const char *kw);
 const struct match *cmd_after(const struct cmd *c, const char *kw);
 
 /* Pattern: words separated by ';', each "keyword=help" or a parameter:
- * "%ip" "%num:LO:HI" "%word" "%line" "%if" "%mac" "%hex", with "=help".
+ * "%ip" "%num:LO:HI" "%word" "%line" "%if" "%mac" "%hex" "%vc", with "=help".
  * "^" marks a place and a last word "*" goes back to it, so that the options
  * between them can be given several times and in any order. */
 void cmd_register(u32 modes, void (*run)(struct cmd *), int tag, const char *pattern);
 
 extern enum mode cli_mode;
 extern struct iface *cli_iface;
+extern struct atm_vc *cli_vc;            /* in MODE_VC; of cli_iface */
 extern char hostname[64];
 extern int config_modified;
 extern int cli_from_nvram;

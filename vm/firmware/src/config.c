@@ -12,7 +12,7 @@ int config_booting;
 
 /* Lines that change nothing here but belong to configurations in the wild are
  * kept word for word, so that a configuration comes back as it was. */
-enum section { SEC_SERVICE, SEC_GLOBAL, SEC_TAIL, SEC_LINE, SEC_IFACE };
+enum section { SEC_SERVICE, SEC_GLOBAL, SEC_TAIL, SEC_LINE, SEC_IFACE, SEC_VC };
 #define MAX_KEPT 192
 #define KEPT_LEN 160
 static struct kept {
@@ -103,8 +103,7 @@ static void do_exit(struct cmd *c UNUSED)
 	if (cli_mode == MODE_CONFIG)
 		cli_end_config();
 	else
-		cli_set_mode(MODE_CONFIG);
-	cli_iface = NULL;
+		cli_set_mode(cli_mode == MODE_VC ? MODE_IF : MODE_CONFIG);
 }
 
 static void do_do(struct cmd *c)
@@ -294,7 +293,8 @@ static void do_enable_secret(struct cmd *c)
 static void do_keep(struct cmd *c)
 {
 	enum section s = (enum section)(c->tag >> 8 & 15);
-	const void *owner = s == SEC_LINE ? (const void *)lines[current_line] : s == SEC_IFACE ? (const void *)cli_iface : NULL;
+	const void *owner = s == SEC_LINE ? (const void *)lines[current_line] : s == SEC_IFACE ? (const void *)cli_iface :
+		s == SEC_VC ? (const void *)cli_vc : NULL;
 
 	modified();
 	keep(s, owner, c, c->tag & 15, c->tag & 0x10);
@@ -444,7 +444,11 @@ static void do_number(struct cmd *c)
 		cli_iface->ip_mtu = v;
 		break;
 	case 3:
-		cli_iface->mtu = v ? v : 1500;
+		if (v > iface_default_mtu(cli_iface)) {
+			cprintf("%% The MTU of %s is 68 to %u\n", cli_iface->name, iface_default_mtu(cli_iface));
+			return;
+		}
+		cli_iface->mtu = v ? v : iface_default_mtu(cli_iface);
 		break;
 	}
 }
@@ -482,6 +486,10 @@ static void do_keepalive(struct cmd *c)
 	const struct match *m = cmd_param(c, 0);
 	u32 v = c->neg ? 0 : m ? m->num : 10;
 
+	if (cli_iface->kind == IF_ATM) {
+		cprintf("%% ATM interfaces have no keepalives\n");
+		return;
+	}
 	modified();
 	if (v == cli_iface->keepalive)
 		return;
@@ -556,7 +564,80 @@ static void do_fr(struct cmd *c)
 	}
 }
 
+/* --- ATM --- */
+
+static int atm_only(void)
+{
+	if (cli_iface->kind == IF_ATM)
+		return 1;
+	cprintf("%% Only ATM interfaces take this command\n");
+	return 0;
+}
+
+static void do_pvc(struct cmd *c)
+{
+	const struct match *name = cmd_param(c, 0), *m = cmd_param(c, 1);
+	struct atm_vc *v;
+
+	if (!atm_only())
+		return;
+	if (!m) {
+		m = name;
+		name = NULL;
+	}
+	v = atm_vc_get(cli_iface, m->num >> 16, m->num & 0xffff, !c->neg);
+	if (!v) {
+		cprintf(c->neg ? "%% There is no such PVC\n" : "%% %s has %u PVCs already\n", cli_iface->name, ATM_MAX_VC);
+		return;
+	}
+	modified();
+	if (c->neg) {
+		forget(v);
+		atm_vc_remove(cli_iface, v);
+		return;
+	}
+	if (name)
+		atm_vc_set_name(v, name->text);
+	cli_vc = v;
+	cli_set_mode(MODE_VC);
+}
+
+static void do_route_bridged(struct cmd *c)
+{
+	if (!atm_only())
+		return;
+	modified();
+	atm_set_bridged(cli_iface, !c->neg);
+}
+
+static void do_vc(struct cmd *c)
+{
+	const struct match *m = cmd_param(c, 0);
+
+	modified();
+	switch (c->tag) {
+	case 0:
+		if (c->neg ? !atm_vc_del_map(cli_iface, cli_vc, m->num) : !atm_vc_set_map(cli_iface, cli_vc, m->num, cmd_has(c, "broadcast") && !cmd_has(c, "no")))
+			cprintf(c->neg ? "%% There is no such map\n" : "%% Too many maps\n");
+		break;
+	case 1:
+		atm_vc_set_inarp(cli_iface, cli_vc, !c->neg);
+		break;
+	case 2:
+		atm_vc_set_encap(cli_iface, cli_vc, !c->neg && cmd_has(c, "aal5mux") ? ATM_MUX_IP : ATM_SNAP);
+		break;
+	case 3:
+		atm_vc_set_broadcast(cli_vc, !c->neg);
+		break;
+	}
+}
+
 /* --- the running configuration --- */
+
+static void write_kept_vc(const struct atm_vc *v)
+{
+	write_kept(SEC_VC, v, "  ");
+}
 
 void config_write_interface(struct iface *i)
 {
@@ -565,7 +646,7 @@ void config_write_interface(struct iface *i)
 		cprintf(" description %s\n", i->description);
 	if (i->mac_set)
 		cprintf(" mac-address %02x%02x.%02x%02x.%02x%02x\n", i->mac[0], i->mac[1], i->mac[2], i->mac[3], i->mac[4], i->mac[5]);
-	if (i->mtu != 1500 && i->kind != IF_LOOPBACK)
+	if (i->mtu != iface_default_mtu(i) && i->kind != IF_LOOPBACK)
 		cprintf(" mtu %u\n", i->mtu);
 	if (i->bandwidth)
 		cprintf(" bandwidth %u\n", i->bandwidth);
@@ -594,6 +675,8 @@ void config_write_interface(struct iface *i)
 	if (i->shutdown)
 		cprintf(" shutdown\n");
 	write_kept(SEC_IFACE, i, " ");
+	if (i->kind == IF_ATM)
+		atm_write_config(i, write_kept_vc);
 	if (i->clock_rate)
 		cprintf(" clock rate %u\n", i->clock_rate);
 }
@@ -657,7 +740,7 @@ static void both(u32 modes, void (*run)(struct cmd *), int tag, const char *patt
 
 void config_init(void)
 {
-	u32 all = M_CONFIG | M_IF | M_LINE;
+	u32 all = M_CONFIG | M_IF | M_LINE | M_VC;
 
 	cmd_register(all, do_end, 0, "end=Exit from configure mode");
 	cmd_register(all, do_exit, 0, "exit=Exit from the present configuration mode");
@@ -726,14 +809,14 @@ void config_init(void)
 	both(M_LINE, do_privilege, KEEP(SEC_LINE, 1, 0), "privilege=Change privilege level for line;level=Assign default privilege level for line;|%num:0:15=Default privilege level");
 
 	both(M_IF, do_ip_address, 0, "ip=Interface Internet Protocol config commands;address=Set the IP address of an interface;|%ip=IP address;%ip=IP subnet mask");
-	both(M_IF, do_number, 2, "ip;mtu=Set IP Maximum Transmission Unit;|%num:68:1500=MTU (bytes)");
+	both(M_IF, do_number, 2, "ip;mtu=Set IP Maximum Transmission Unit;|%num:68:4470=MTU (bytes)");
 	both(M_IF, do_if_flag, 0, "ip;proxy-arp=Enable proxy ARP");
 	both(M_IF, do_if_flag, 1, "ip;unreachables=Enable sending ICMP Unreachable messages");
 	both(M_IF, do_shutdown, 0, "shutdown=Shutdown the selected interface");
 	both(M_IF, do_description, 0, "description=Interface specific description;|%line=Up to 240 characters describing this interface");
 	both(M_IF, do_number, 0, "bandwidth=Set bandwidth informational parameter;|%num:1:10000000=Bandwidth in kilobits");
 	both(M_IF, do_number, 1, "delay=Specify interface throughput delay;|%num:1:16777215=Throughput delay (tens of microseconds)");
-	both(M_IF, do_number, 3, "mtu=Set the interface Maximum Transmission Unit (MTU);|%num:68:1500=MTU size in bytes");
+	both(M_IF, do_number, 3, "mtu=Set the interface Maximum Transmission Unit (MTU);|%num:68:4470=MTU size in bytes");
 	both(M_IF, do_clock_rate, 0, "clock=Configure serial interface clock;rate=Configure serial interface clock speed;|%num:1200:8064000=Bits per second");
 	both(M_IF, do_clock_rate, 0, "clockrate=Configure serial interface clock speed;|%num:1200:8064000=Bits per second");
 	both(M_IF, do_encapsulation, ENCAP_HDLC, "encapsulation=Set encapsulation type for an interface;|hdlc=Serial HDLC synchronous");
@@ -756,6 +839,25 @@ void config_init(void)
 	both(M_IF, do_fr, 3, "frame-relay;intf-type=Configure a FR DTE/DCE interface;|dce=Configure a FR DCE interface");
 	both(M_IF, do_fr, 3, "frame-relay;intf-type;dte=Configure a FR DTE interface");
 	both(M_IF, do_fr, 4, "frame-relay;inverse-arp=Enable inverse ARP on a DLCI");
+	both(M_IF, do_pvc, 0, "pvc=Configure ATM PVC parameters;%vc=VPI/VCI of the PVC");
+	both(M_IF, do_pvc, 0, "pvc;%word=Name of the PVC;%vc");
+	both(M_IF, do_route_bridged, 0, "atm=Modify ATM parameters;route-bridged=Use RFC1483 bridged mode;|ip=IP");
+	both(M_VC, do_vc, 0, "protocol=Map an upper layer protocol to this connection.;ip=IP;%ip=Protocol specific address");
+	both(M_VC, do_vc, 0, "protocol;ip;%ip;broadcast=Pseudo-broadcast");
+	cmd_register(M_VC, do_vc, 0, "protocol;ip;%ip;no=Negate;broadcast");
+	both(M_VC, do_vc, 1, "protocol;ip;inarp=Inverse ARP");
+	both(M_VC, do_vc, 2, "encapsulation=Select ATM Encapsulation for VC;|aal5snap=AAL5+LLC/SNAP Encapsulation");
+	both(M_VC, do_vc, 2, "encapsulation;aal5mux=AAL5+MUX Encapsulation;ip=IP");
+	both(M_VC, do_vc, 3, "broadcast=Pseudo-broadcast");
+	/* The line is shared among the circuits, whatever they ask for. */
+	static const char *const vc_cmds[] = {
+		"ubr=Unspecified Bit Rate;|%line=Output Peak Cell Rate(PCR) in Kbps", "ubr",
+		"ubr+=Unspecified Bit Rate plus;|%line=Output PCR and MCR in Kbps",
+		"vbr-nrt=Variable Bit Rate non-real-time;|%line=Output PCR, SCR and MBS", "cbr=Constant Bit Rate;|%line=Rate in Kbps",
+		"oam-pvc=Send oam cells on this pvc;|%line=Options", "oam-pvc", "oam=OAM parameters;|%line=Options",
+	};
+	for (size_t i = 0; i < ARRAY_LEN(vc_cmds); i++)
+		both(M_VC, do_keep, KEEP(SEC_VC, 1, 0), vc_cmds[i]);
 	static const char *const if_cmds[] = {
 		"duplex=Configure duplex operation.;|auto=Enable AUTO duplex configuration", "duplex;full=Force full duplex operation",
 		"duplex;half=Force half-duplex operation", "speed=Configure speed operation.;|auto=Enable AUTO speed configuration",
@@ -768,6 +870,7 @@ void config_init(void)
 		both(M_IF, do_keep, KEEP(SEC_IFACE, 1, 0), if_cmds[i]);
 	both(M_IF, do_keep, KEEP(SEC_IFACE, 2, 1), "serial=serial interface commands;restart-delay=Set serial interface restart delay;%num:0:900=Seconds");
 	static const char *const if_flags[] = {
+		"atm;ilmi-keepalive=Enable ILMI keepalive", "atm;enable-ilmi-trap=Enable ILMI trap",
 		"cdp=CDP interface subcommands;enable=Enable CDP on interface", "ip;redirects=Enable sending ICMP Redirect messages",
 		"ip;route-cache=Enable fast-switching cache", "ip;mroute-cache=Enable fast-switching cache for multicast",
 		"fair-queue=Enable Fair Queuing on an Interface", "ip;directed-broadcast=Enable forwarding of directed broadcasts",

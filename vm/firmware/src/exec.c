@@ -366,6 +366,9 @@ static void do_clear(struct cmd *c)
 	case 2:
 		fr_clear_inarp();
 		break;
+	case 5:
+		atm_clear_inarp();
+		break;
 	case 3:
 		log_clear();
 		break;
@@ -431,6 +434,7 @@ void exec_init(void)
 	cmd_register(M_PRIV, do_clear, 0, "clear;counters;%if");
 	cmd_register(M_PRIV, do_clear, 1, "clear;arp-cache=Clear the entire ARP cache");
 	cmd_register(M_PRIV, do_clear, 1, "clear;arp=Clear the entire ARP cache");
+	cmd_register(M_PRIV, do_clear, 5, "clear;atm=Clear ATM information;inarp=Clear Inverse ARP entries");
 	cmd_register(M_PRIV, do_clear, 2, "clear;frame-relay=Clear Frame Relay information;inarp=Clear Inverse ARP entries from the map table");
 	cmd_register(M_PRIV, do_clear, 2, "clear;frame-relay-inarp=Clear Inverse ARP entries from the map table");
 	cmd_register(M_PRIV, do_clear, 3, "clear;logging=Clear logging buffer");

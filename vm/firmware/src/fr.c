@@ -544,7 +544,7 @@ void fr_input(struct iface *ifp, struct pkt *p)
 	}
 	v->in++;
 	v->in_bytes += p->len;
-	p->dlci = (u16)dlci;
+	p->circuit = (u16)dlci;
 	if (h[2] != UI) {
 		type = get16(h + 2);
 		pkt_pull(p, 4);

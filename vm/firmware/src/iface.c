@@ -10,9 +10,15 @@ static struct iface loopbacks[MAX_LOOPBACKS];
 
 static void set_defaults(struct iface *ifp)
 {
-	ifp->mtu = ifp->kind == IF_LOOPBACK ? 1514 : 1500;
+	ifp->mtu = iface_default_mtu(ifp);
 	ifp->keepalive = 10;
-	ifp->encap = ifp->kind == IF_ETHERNET ? ENCAP_ARPA : ifp->kind == IF_SERIAL ? ENCAP_HDLC : ENCAP_LOOPBACK;
+	ifp->encap = ifp->kind == IF_ETHERNET ? ENCAP_ARPA : ifp->kind == IF_SERIAL ? ENCAP_HDLC :
+		ifp->kind == IF_ATM ? ENCAP_ATM : ENCAP_LOOPBACK;
+}
+
+u32 iface_default_mtu(const struct iface *ifp)
+{
+	return ifp->kind == IF_LOOPBACK ? 1514 : ifp->kind == IF_ATM ? 4470 : 1500;
 }
 
 static void set_link(struct iface *ifp, int up);
@@ -207,6 +213,9 @@ static void line_start(struct iface *ifp)
 	case ENCAP_FR:
 		fr_start(ifp);
 		break;
+	case ENCAP_ATM:
+		atm_start(ifp);
+		break;
 	default:
 		iface_set_proto(ifp, 1);
 		arp_announce(ifp);
@@ -224,6 +233,9 @@ static void line_stop(struct iface *ifp)
 		break;
 	case ENCAP_FR:
 		fr_stop(ifp);
+		break;
+	case ENCAP_ATM:
+		atm_stop(ifp);
 		break;
 	case ENCAP_ARPA:
 		arp_flush(ifp);
@@ -334,7 +346,9 @@ void iface_set_ip(struct iface *ifp, u32 ip, u32 mask)
 	ifp->mask = mask;
 	if (ifp->encap == ENCAP_PPP)
 		ppp_ip_changed(ifp);
-	if (ifp->encap == ENCAP_ARPA && ifp->proto)
+	if (ifp->encap == ENCAP_ATM)
+		atm_ip_changed(ifp);
+	if (ifp->proto)
 		arp_announce(ifp);
 	route_rebuild();
 }
@@ -412,6 +426,9 @@ void link_input(struct iface *ifp, struct pkt *p)
 	case ENCAP_FR:
 		fr_input(ifp, p);
 		break;
+	case ENCAP_ATM:
+		atm_input(ifp, p);
+		break;
 	default:
 		pkt_free(p);
 	}
@@ -450,6 +467,9 @@ void link_output_ip(struct iface *ifp, u32 nexthop, struct pkt *p)
 		break;
 	case ENCAP_FR:
 		fr_output_ip(ifp, nexthop, p);
+		break;
+	case ENCAP_ATM:
+		atm_output_ip(ifp, nexthop, p);
 		break;
 	default:
 		/* Loopback: nothing but our own address lives there. */

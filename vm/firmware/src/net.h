@@ -20,7 +20,7 @@ struct pkt {
 	u32 size;
 	u8 link_broadcast;     /* arrived as a link-level broadcast */
 	u8 multicast;          /* … or multicast */
-	u16 dlci;              /* on which it arrived (Frame Relay) */
+	u16 circuit;           /* Frame Relay: DLCI on which it arrived; ATM: number of the PVC */
 };
 
 void pkt_init(void);
@@ -51,7 +51,16 @@ struct port_ops {
 	void (*set_clock)(struct netport *, u32 bps); /* 0: the default */
 	void (*set_mac)(struct netport *);
 	void (*show)(struct netport *);
+	/* ATM: circuit n (below ATM_MAX_VC), while the port runs; 0 when there is
+	 * no room for it. What is queued on a circuit that closes is lost. */
+	int (*vc_open)(struct netport *, u32 n, u32 vpi, u32 vci);
+	void (*vc_close)(struct netport *, u32 n);
 };
+
+/* ATM circuits of a port, and their numbers. */
+#define ATM_MAX_VC 64u
+#define ATM_MAX_VPI 255u
+#define ATM_MAX_VCI 1023u
 
 struct netport {
 	const struct port_ops *ops;
@@ -76,8 +85,8 @@ void netchip_unregister(u32 slot);         /* all of a slot's */
 void netdev_interrupt(void);
 void netdev_service(void);
 
-enum if_kind { IF_ETHERNET, IF_SERIAL, IF_LOOPBACK, IF_NULL };
-enum encap { ENCAP_ARPA, ENCAP_HDLC, ENCAP_PPP, ENCAP_FR, ENCAP_LOOPBACK };
+enum if_kind { IF_ETHERNET, IF_SERIAL, IF_ATM, IF_LOOPBACK, IF_NULL };
+enum encap { ENCAP_ARPA, ENCAP_HDLC, ENCAP_PPP, ENCAP_FR, ENCAP_ATM, ENCAP_LOOPBACK };
 
 struct if_counters {
 	u64 in_bytes, out_bytes;
@@ -95,6 +104,7 @@ struct if_rate {
 
 struct ppp;
 struct fr;
+struct atm;
 
 struct iface {
 	enum if_kind kind;
@@ -134,6 +144,7 @@ struct iface {
 
 	struct ppp *ppp;
 	struct fr *fr;
+	struct atm *atm;
 };
 
 extern struct iface *iface_list;
@@ -153,6 +164,7 @@ void iface_set_proto(struct iface *ifp, int up);
 void iface_poll_init(void);
 u32 iface_bandwidth(const struct iface *ifp);
 u32 iface_mtu_ip(const struct iface *ifp);
+u32 iface_default_mtu(const struct iface *ifp);
 void iface_restart_line(struct iface *ifp);
 void iface_clear_counters(struct iface *ifp);
 int iface_ready(const struct iface *ifp);  /* carries IP now */
@@ -205,6 +217,31 @@ int fr_set_map(struct iface *ifp, u32 ip, u32 dlci, int broadcast, int ietf);
 int fr_del_map(struct iface *ifp, u32 ip);
 int fr_set_dlci(struct iface *ifp, u32 dlci, int remove);
 void fr_set_inarp(struct iface *ifp, int on);
+
+struct atm_vc;
+void atm_start(struct iface *ifp);
+void atm_stop(struct iface *ifp);
+void atm_input(struct iface *ifp, struct pkt *p);
+void atm_output_ip(struct iface *ifp, u32 nexthop, struct pkt *p);
+void atm_send_frame(struct iface *ifp, struct pkt *p);  /* an Ethernet frame */
+int atm_bridged(const struct iface *ifp);               /* IP goes in Ethernet frames */
+void atm_set_bridged(struct iface *ifp, int on);
+void atm_ip_changed(struct iface *ifp);
+struct atm_vc *atm_vc_get(struct iface *ifp, u32 vpi, u32 vci, int create);
+void atm_vc_remove(struct iface *ifp, struct atm_vc *v);
+void atm_vc_set_name(struct atm_vc *v, const char *name);
+enum atm_encap { ATM_SNAP, ATM_MUX_IP };
+void atm_vc_set_encap(struct iface *ifp, struct atm_vc *v, enum atm_encap e);
+void atm_vc_set_broadcast(struct atm_vc *v, int on);
+void atm_vc_set_inarp(struct iface *ifp, struct atm_vc *v, int on);
+int atm_vc_set_map(struct iface *ifp, struct atm_vc *v, u32 ip, int broadcast);
+int atm_vc_del_map(struct iface *ifp, struct atm_vc *v, u32 ip);
+/* Calls fn before each circuit's end, to write what it kept. */
+void atm_write_config(struct iface *ifp, void (*fn)(const struct atm_vc *));
+void atm_clear_inarp(void);
+void atm_show_interface(struct iface *ifp);
+void atm_show_pvc(int one, u32 vpi, u32 vci);
+void atm_show_map(void);
 
 /* IP. */
 #define IPPROTO_ICMP 1
@@ -321,6 +358,7 @@ struct netport *dec21140_attach(struct pci_func *f, u32 irq_port);
 struct netport *am79c971_attach(struct pci_func *f, u32 irq_port);
 /* The bridges of the receive ring, the transmit ring and the framer. */
 struct netport *pos_attach(struct pci_func *rx, struct pci_func *tx, struct pci_func *cs, u32 irq_port);
+struct netport *ti1570_attach(struct pci_func *f, u32 irq_port);
 struct netport *i8254x_attach(struct pci_func *f, u32 irq_port, int pa_ge);
 /* Fills ports[0..3]. */
 int mueslix_attach(struct pci_func *f, u32 irq_port, struct netport **ports);

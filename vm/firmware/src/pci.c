@@ -32,6 +32,7 @@ static const struct window {
 	{ 0x00091011, 0x14, 0x20000, "DEC 21140 Ethernet" },
 	{ 0x00011137, 0x10, 0x4000, "Mueslix serial controller" },
 	{ 0x20001022, 0x14, 0x4000, "AMD Am79C971 Ethernet" },
+	{ 0xa001104c, 0x10, 0x200000, "TI TNETA1570 ATM segmentation and reassembly" },
 	{ 0x906010b5, 0x10, 0x1000, "PLX 9060 bridge" },
 	{ 0x906010b5, 0x18, 0x100000, "PLX 9060 bridge" },
 	{ 0x10018086, 0x10, 0x20000, "Intel 82543 Gigabit Ethernet" },

@@ -112,7 +112,7 @@ struct pkt *pkt_alloc(u32 len)
 	p->in = NULL;
 	p->next = NULL;
 	p->link_broadcast = p->multicast = 0;
-	p->dlci = 0;
+	p->circuit = 0;
 	return p;
 }
 

@@ -93,7 +93,7 @@ static u32 load255(u32 bps, u32 kbps)
 
 static void show_one_interface(struct iface *i)
 {
-	static const char *const encaps[] = { "ARPA", "HDLC", "PPP", "FRAME-RELAY", "LOOPBACK" };
+	static const char *const encaps[] = { "ARPA", "HDLC", "PPP", "FRAME-RELAY", "ATM", "LOOPBACK" };
 	u32 bw = iface_bandwidth(i);
 
 	cprintf("%s is %s, line protocol is %s%s\n", i->name, status_of(i), i->proto ? "up" : "down",
@@ -109,10 +109,11 @@ static void show_one_interface(struct iface *i)
 	if (i->ip)
 		cprintf("  Internet address is %s/%d\n", ip_str(i->ip), mask_len(i->mask));
 	cprintf("  MTU %u bytes, BW %u Kbit, DLY %u usec, \n", i->mtu, bw,
-		i->delay ? i->delay * 10 : i->kind == IF_ETHERNET ? i->speed < 100000 ? 1000u : i->speed > 100000 ? 10u : 100u : i->kind == IF_SERIAL ? i->speed > 100000 ? 100u : 20000u : 5000u);
+		i->delay ? i->delay * 10 : i->kind == IF_ETHERNET ? i->speed < 100000 ? 1000u : i->speed > 100000 ? 10u : 100u : i->kind == IF_SERIAL ? i->speed > 100000 ? 100u : 20000u :
+			i->kind == IF_ATM ? 80u : 5000u);
 	cprintf("     reliability 255/255, txload %u/255, rxload %u/255\n", load255(i->out_rate.bps, bw), load255(i->in_rate.bps, bw));
 	cprintf("  Encapsulation %s%s, loopback not set\n", encaps[i->encap], i->kind == IF_SERIAL ? ", crc 16" : "");
-	if (i->kind != IF_LOOPBACK) {
+	if (i->kind != IF_LOOPBACK && i->kind != IF_ATM) {
 		if (i->keepalive)
 			cprintf("  Keepalive set (%u sec)\n", i->keepalive);
 		else
@@ -122,6 +123,8 @@ static void show_one_interface(struct iface *i)
 		ppp_show(i);
 	if (i->encap == ENCAP_FR)
 		fr_show_interface(i);
+	if (i->encap == ENCAP_ATM)
+		atm_show_interface(i);
 	if (i->kind == IF_ETHERNET)
 		cprintf("  Full-duplex, %uMb/s, %s\n  ARP type: ARPA, ARP Timeout 04:00:00\n", i->speed / 1000,
 			i->speed < 100000 ? "10BaseT" : i->speed > 100000 ? "1000BaseT" : "100BaseTX/FX");
@@ -379,6 +382,16 @@ static void show_fr(struct cmd *c)
 		fr_show_lmi();
 }
 
+static void show_atm(struct cmd *c)
+{
+	const struct match *m = cmd_param(c, 0);
+
+	if (c->tag)
+		atm_show_map();
+	else
+		atm_show_pvc(m != NULL, m ? m->num >> 16 : 0, m ? m->num & 0xffff : 0);
+}
+
 static void show_misc(struct cmd *c)
 {
 	if (c->tag == 0)
@@ -423,6 +436,10 @@ void show_init(void)
 	cmd_register(M_EXEC, show_fr, 0, "show;frame-relay=Frame-Relay information;map=Frame-Relay map table");
 	cmd_register(M_EXEC, show_fr, 1, "show;frame-relay;pvc=show frame relay pvc statistics");
 	cmd_register(M_EXEC, show_fr, 2, "show;frame-relay;lmi=show frame relay lmi statistics");
+	cmd_register(M_EXEC, show_atm, 0, "show;atm=ATM information;pvc=ATM PVC information");
+	cmd_register(M_EXEC, show_atm, 0, "show;atm;pvc;%vc=VPI/VCI of the PVC");
+	cmd_register(M_EXEC, show_atm, 0, "show;atm;vc=ATM VC information");
+	cmd_register(M_EXEC, show_atm, 1, "show;atm;map=ATM static mapping");
 	cmd_register(M_EXEC, show_misc, 0, "show;history=Display the session command history");
 	cmd_register(M_EXEC, show_misc, 1, "show;logging=Show the contents of logging buffers");
 	cmd_register(M_EXEC, show_misc, 2, "show;terminal=Display terminal configuration parameters");
