@@ -40,7 +40,9 @@ package jit
 // instead leaves a new PC and the code is not resumed. Tables are filled page by
 // page, and each TLB entry knows the pages that were filled through it, so that
 // writing it takes out exactly those. Addresses of tables are below 2 GiB and are
-// part of the instructions.
+// part of the instructions. In kernel mode most accesses do without: they go through
+// the window (window.go), and only those that have once gone elsewhere use the
+// tables.
 //
 // Lifecycle of a region. An address that is to be executed is looked up in the
 // jump cache of its view, then translated by the guest's TLB, then looked up in
