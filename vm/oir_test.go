@@ -1,9 +1,8 @@
 package vm
 
 import (
-	"net"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,23 +19,16 @@ func attentive() []uint32 {
 
 // fakeWire is a wire on which nothing arrives.
 type fakeWire struct {
-	closed  chan struct{}
-	already atomic.Bool
+	*wire.Null
+	closed chan struct{}
+	once   sync.Once
 }
 
-func newFakeWire() *fakeWire { return &fakeWire{closed: make(chan struct{})} }
+func newFakeWire() *fakeWire { return &fakeWire{Null: wire.NewNull(), closed: make(chan struct{})} }
 
-func (w *fakeWire) Send([]byte) {}
-func (w *fakeWire) Receive([]byte) (int, error) {
-	<-w.closed
-	return 0, net.ErrClosed
-}
-func (w *fakeWire) Stats() wire.Stats { return wire.Stats{} }
 func (w *fakeWire) Close() error {
-	if w.already.CompareAndSwap(false, true) {
-		close(w.closed)
-	}
-	return nil
+	w.once.Do(func() { close(w.closed) })
+	return w.Null.Close()
 }
 
 func TestInsertAndRemoveCards(t *testing.T) {

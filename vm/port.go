@@ -5,18 +5,25 @@ import (
 	"dynemu/vm/wire"
 )
 
-// port joins a card's port, which lives on the machine's goroutine, to a wire,
-// which is read on a goroutine of its own.
+// port joins a card's port to a wire. Both are used on the machine's goroutine;
+// the wire is read there whenever the loop finds that it has something.
 type port struct {
 	m    *Machine
 	card card.Port
 	wire *wire.Port
 	gone bool // the card was taken out; owned by the run loop
+	// fullAt is the guest time in ns since when the chip has had no room for a
+	// frame, 0 when it has; owned by the run loop.
+	fullAt int64
 }
+
+// patience is how long frames wait for a guest that makes no room for them, in
+// ns. Then they are given to the chip, which counts them as missed.
+const patience = 100_000_000
 
 func newPort(m *Machine, c card.Port) *port {
 	p := &port{m: m, card: c}
-	p.wire = wire.NewPort(p.deliver)
+	p.wire = wire.NewPort(p)
 	// The chip learns of a plug, and of one whose other end went away, between
 	// two instructions.
 	p.wire.OnChange(func(bool) { m.loop.Post(p.attach) })
@@ -35,14 +42,28 @@ func (p *port) attach() {
 	}
 }
 
-// deliver takes a frame from the wire to the chip.
-func (p *port) deliver(frame []byte, done func()) {
-	p.m.loop.Post(func() {
-		if !p.m.suspended && !p.gone {
-			p.card.Receive(frame)
-		}
-		done()
-	})
+// Poll implements wire.Machine.
+func (p *port) Poll(fd int, ready func() bool) (cancel func()) { return p.m.loop.Poll(fd, ready) }
+
+// Ready implements wire.Machine. A router that is suspended or has lost the card
+// takes every frame, and drops it.
+func (p *port) Ready() bool {
+	if p.m.suspended || p.gone || p.card.Ready() {
+		p.fullAt = 0
+		return true
+	}
+	now := p.m.loop.Now()
+	if p.fullAt == 0 {
+		p.fullAt = now
+	}
+	return now-p.fullAt > patience
+}
+
+// Receive implements wire.Machine.
+func (p *port) Receive(frame []byte) {
+	if !p.m.suspended && !p.gone {
+		p.card.Receive(frame)
+	}
 }
 
 // plug attaches w in place of what was there; nil unplugs.

@@ -46,4 +46,5 @@ type deaf struct{}
 func (deaf) Kind() Kind          { return Serial }
 func (deaf) Letter() string      { return "" }
 func (deaf) Attach(chip.Network) {}
+func (deaf) Ready() bool         { return true }
 func (deaf) Receive([]byte)      {}

@@ -48,6 +48,9 @@ type Port interface {
 	Letter() string
 	// Attach connects the port to a wire; nil unplugs it.
 	Attach(n chip.Network)
+	// Ready reports whether a frame that arrives now is either taken or
+	// unwanted: false tells that the guest has left the chip no room for it.
+	Ready() bool
 	// Receive takes a frame that came from the wire. It is called on the
 	// machine's goroutine; the chip copies what it keeps.
 	Receive(frame []byte)

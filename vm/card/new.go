@@ -302,6 +302,7 @@ func (w *window) Place(base, size uint64) {
 type ethernet struct {
 	chip interface {
 		Attach(n chip.Network)
+		Ready() bool
 		Receive(frame []byte)
 	}
 	letter string
@@ -310,6 +311,7 @@ type ethernet struct {
 func (ethernet) Kind() Kind              { return Ethernet }
 func (p ethernet) Letter() string        { return p.letter }
 func (p ethernet) Attach(n chip.Network) { p.chip.Attach(n) }
+func (p ethernet) Ready() bool           { return p.chip.Ready() }
 func (p ethernet) Receive(frame []byte)  { p.chip.Receive(frame) }
 
 // serial is a channel of a Mueslix.
@@ -321,4 +323,5 @@ type serial struct {
 func (serial) Kind() Kind              { return Serial }
 func (serial) Letter() string          { return "s" }
 func (p serial) Attach(n chip.Network) { p.chip.Attach(p.channel, n) }
+func (p serial) Ready() bool           { return p.chip.Ready(p.channel) }
 func (p serial) Receive(frame []byte)  { p.chip.Receive(p.channel, frame) }

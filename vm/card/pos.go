@@ -47,4 +47,5 @@ type pos struct{ chip *posoc3.Chip }
 func (pos) Kind() Kind              { return POS }
 func (pos) Letter() string          { return "p" }
 func (p pos) Attach(n chip.Network) { p.chip.Attach(n) }
+func (p pos) Ready() bool           { return p.chip.Ready() }
 func (p pos) Receive(frame []byte)  { p.chip.Receive(frame) }

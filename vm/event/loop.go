@@ -4,8 +4,9 @@
 // A machine is single-threaded: the CPU, every chip and every timer run on the
 // one goroutine that calls the machine's run loop. Whatever comes from outside
 // (a frame, a key, a management command) is posted to the loop with Post and
-// runs there between two guest instructions. Chips therefore need no locks, and
-// a run whose posts and times are the same is the same run.
+// runs there between two guest instructions. What arrives at a descriptor (a
+// frame) the loop reads itself, see Poll. Chips therefore need no locks, and a
+// run whose posts, reads and times are the same is the same run.
 //
 // Package event knows nothing of CPUs or chips.
 package event
@@ -58,6 +59,7 @@ type Loop struct {
 	closed    bool
 	attention *atomic.Uint32
 	waiter    *waiter
+	looked    bool // Sleep has just read what there was
 }
 
 // New returns a loop whose time follows the host's monotonic clock, starting
@@ -138,8 +140,28 @@ func (l *Loop) Close() {
 	}
 }
 
-// RunPending runs every posted call and every timer that is due. It clears the
-// attention flag first, so that a post that arrives meanwhile sets it again.
+// Poll has ready called on the loop's goroutine whenever descriptor fd has
+// something to read, or an error, until cancel is called; once more may be under
+// way then. ready reads some of what there is, without blocking. It reports
+// false when it cannot take more for now: it is then asked again at every
+// opportunity, and what there is wakes nobody. The loop looks at its descriptors
+// in RunPending and Sleep. Poll and cancel may be called from any goroutine.
+func (l *Loop) Poll(fd int, ready func() bool) (cancel func()) {
+	s := &source{fd: fd, ready: ready}
+	l.waiter.add(s)
+	l.nudge()
+	return func() {
+		l.waiter.remove(s)
+		l.nudge()
+	}
+}
+
+// nudge has a sleeping loop look at its sources anew.
+func (l *Loop) nudge() { l.Post(func() {}) }
+
+// RunPending runs every posted call and every timer that is due, and reads what
+// has arrived at descriptors. It clears the attention flag first, so that a post
+// that arrives meanwhile sets it again.
 func (l *Loop) RunPending() {
 	l.attention.Store(0)
 	l.mu.Lock()
@@ -159,6 +181,10 @@ func (l *Loop) RunPending() {
 		heap.Pop(&l.timers)
 		t.Fire()
 	}
+	if !l.looked {
+		l.waiter.look()
+	}
+	l.looked = false
 }
 
 // NextTimer returns the guest time of the earliest armed timer.
@@ -169,9 +195,9 @@ func (l *Loop) NextTimer() (at int64, ok bool) {
 	return l.timers[0].at, true
 }
 
-// Sleep blocks until something is posted or the earliest timer is due
-// (when paused: until something is posted). It is for a CPU that has nothing
-// to do. It may also end for no reason.
+// Sleep blocks until something is posted, a descriptor has something to read, or
+// the earliest timer is due (not when paused). What there is to read is read. It
+// is for a CPU that has nothing to do. It may also end for no reason.
 func (l *Loop) Sleep() {
 	if l.hasPosts() {
 		return
@@ -183,6 +209,7 @@ func (l *Loop) Sleep() {
 		}
 	}
 	l.waiter.sleep(d, l.hasPosts)
+	l.looked = true
 }
 
 func (l *Loop) hasPosts() bool {

@@ -3,8 +3,6 @@ package wire
 import (
 	"fmt"
 	"net"
-	"os"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"unsafe"
@@ -40,34 +38,24 @@ func (c *counters) sent(n int) {
 }
 
 // descriptor is a wire over a descriptor that carries a frame per system call.
-// Sending never waits; receiving waits in the runtime's poller, so that Close
-// ends it.
+// It stays out of the runtime's poller, which would wake a thread of its own for
+// each frame that arrives.
 type descriptor struct {
 	counters
-	f      *os.File
-	rc     syscall.RawConn
-	closed chan struct{}
-	once   sync.Once
+	fd int
+	// users is how many calls use fd, with closing once Close was called. Who
+	// brings it down to closing closes fd.
+	users atomic.Int64
 
 	// The system calls; they return EAGAIN where they would block.
-	read  func(fd uintptr, p []byte) (int, error)
-	write func(fd uintptr, p []byte) (int, error)
-
-	tx, rx transfer
+	read  func(fd int, p []byte) (int, error)
+	write func(fd int, p []byte) (int, error)
 }
 
-// transfer is one system call under way, kept so that a frame costs no
-// allocation.
-type transfer struct {
-	mu  sync.Mutex
-	p   []byte
-	n   int
-	err error
-	fn  func(fd uintptr) bool // for RawConn
-}
+const closing = 1 << 32
 
-// newDescriptor takes f over: it goes on with a duplicate that the poller
-// knows, and closes f, also when it fails.
+// newDescriptor takes f over: it goes on with a duplicate, and closes f, also
+// when it fails.
 func newDescriptor(f interface {
 	syscall.Conn
 	Close() error
@@ -92,64 +80,70 @@ func newDescriptor(f interface {
 		}
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	d := &descriptor{f: os.NewFile(uintptr(fd), name), closed: make(chan struct{})}
-	if d.rc, err = d.f.SyscallConn(); err != nil {
-		d.f.Close()
-		return nil, err
-	}
-	d.tx.fn = func(fd uintptr) bool {
-		d.tx.n, d.tx.err = d.write(fd, d.tx.p)
+	return &descriptor{fd: fd}, nil
+}
+
+// acquire keeps fd open until release. It reports false once it was closed.
+func (d *descriptor) acquire() bool {
+	if d.users.Add(1) < closing {
 		return true
 	}
-	d.rx.fn = func(fd uintptr) bool {
-		d.rx.n, d.rx.err = d.read(fd, d.rx.p)
-		return d.rx.err != unix.EAGAIN
-	}
-	return d, nil
+	d.release()
+	return false
 }
 
-// send makes one attempt.
-func (d *descriptor) send(p []byte) (n int, err error) {
-	d.tx.mu.Lock()
-	defer d.tx.mu.Unlock()
-	d.tx.p = p
-	err = d.rc.Write(d.tx.fn)
-	d.tx.p = nil
-	if err == nil {
-		n, err = d.tx.n, d.tx.err
+func (d *descriptor) release() {
+	if d.users.Add(-1) == closing {
+		d.end()
 	}
-	return n, err
 }
 
-// receive waits for one frame.
-func (d *descriptor) receive(p []byte) (n int, err error) {
-	d.rx.mu.Lock()
-	defer d.rx.mu.Unlock()
-	d.rx.p = p
-	err = d.rc.Read(d.rx.fn)
-	d.rx.p = nil
-	if err != nil {
-		select {
-		case <-d.closed:
-			return 0, errClosed
-		default:
-			return 0, err
+// end closes fd, once: the first who finds it unused after Close.
+func (d *descriptor) end() {
+	if d.users.CompareAndSwap(closing, 2*closing) {
+		unix.Close(d.fd)
+	}
+}
+
+// Close implements Wire.
+func (d *descriptor) Close() error {
+	for {
+		n := d.users.Load()
+		if n >= closing {
+			return nil
+		}
+		if d.users.CompareAndSwap(n, n+closing) {
+			break
 		}
 	}
-	return d.rx.n, d.rx.err
+	d.end()
+	return nil
+}
+
+// Descriptor implements Wire.
+func (d *descriptor) Descriptor() int { return d.fd }
+
+// control calls fn with fd.
+func (d *descriptor) control(fn func(fd int) error) error {
+	if !d.acquire() {
+		return errClosed
+	}
+	defer d.release()
+	return fn(d.fd)
 }
 
 // Send implements Wire.
 func (d *descriptor) Send(frame []byte) {
-	if len(frame) == 0 || len(frame) > MaxFrame {
+	if len(frame) == 0 || len(frame) > MaxFrame || !d.acquire() {
 		d.txDrops.Add(1)
 		return
 	}
-	_, err := d.send(frame)
+	_, err := d.write(d.fd, frame)
 	if err == unix.ECONNREFUSED {
 		// The answer to an earlier frame, told instead of sending this one.
-		_, err = d.send(frame)
+		_, err = d.write(d.fd, frame)
 	}
+	d.release()
 	if err != nil {
 		d.txDrops.Add(1)
 		return
@@ -157,29 +151,42 @@ func (d *descriptor) Send(frame []byte) {
 	d.sent(len(frame))
 }
 
-// Close implements Wire.
-func (d *descriptor) Close() error {
-	var err error
-	d.once.Do(func() {
-		close(d.closed)
-		err = d.f.Close()
-	})
-	return err
+// receive makes one attempt; EAGAIN means that there is nothing.
+func (d *descriptor) receive(p []byte) (n int, err error) {
+	if !d.acquire() {
+		return 0, errClosed
+	}
+	n, err = d.read(d.fd, p)
+	d.release()
+	return n, err
 }
 
-// untilClosed is a Receive that has nothing more to wait for.
-func (d *descriptor) untilClosed() (int, error) {
-	<-d.closed
-	return 0, errClosed
+// The calls below do not tell Go's scheduler, since they never wait: telling it
+// costs about as much as reading a short frame does.
+
+func readFile(fd int, p []byte) (int, error) {
+	return call(unix.SYS_READ, fd, p, 0)
+}
+
+func writeFile(fd int, p []byte) (int, error) {
+	return call(unix.SYS_WRITE, fd, p, 0)
 }
 
 // MSG_DONTWAIT is used on sockets beside O_NONBLOCK, since that flag belongs to
 // the open socket, which another process may share and change.
 
-func recv(fd uintptr, p []byte) (int, error) {
+func recv(fd int, p []byte) (int, error) {
+	return call(unix.SYS_RECVFROM, fd, p, unix.MSG_DONTWAIT)
+}
+
+func send(fd int, p []byte) (int, error) {
+	return call(unix.SYS_SENDTO, fd, p, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+}
+
+// call makes a system call whose arguments are a descriptor, a buffer and flags.
+func call(trap uintptr, fd int, p []byte, flags uintptr) (int, error) {
 	for {
-		n, _, errno := unix.Syscall6(unix.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)),
-			unix.MSG_DONTWAIT, 0, 0)
+		n, _, errno := unix.RawSyscall6(trap, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), flags, 0, 0)
 		switch errno {
 		case 0:
 			return int(n), nil
@@ -188,13 +195,4 @@ func recv(fd uintptr, p []byte) (int, error) {
 			return 0, errno
 		}
 	}
-}
-
-func send(fd uintptr, p []byte) (int, error) {
-	n, _, errno := unix.Syscall6(unix.SYS_SENDTO, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)),
-		unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
-	if errno != 0 {
-		return 0, errno
-	}
-	return int(n), nil
 }

@@ -5,54 +5,53 @@ import (
 	"sync/atomic"
 )
 
-// InFlight is how many received frames of one port may be on their way to the
-// machine; then the port stops reading, and what more arrives waits, or is
-// dropped, in the kernel.
-const InFlight = 64
+// burst is how many frames a port takes in a row before others have their turn.
+const burst = 64
 
-// slotSize is the size of a frame buffer in bytes to begin with: a full
-// Ethernet frame.
-const slotSize = 2048
+// Machine is what a port's frames go to.
+type Machine interface {
+	// Poll has ready called on the machine's goroutine when descriptor fd has
+	// something to read, until cancel is called; see event.Loop.Poll.
+	Poll(fd int, ready func() (more bool)) (cancel func())
+	// Ready reports whether the machine takes a frame now. While it does not,
+	// frames wait, or are dropped, in the kernel. It is called on the machine's
+	// goroutine.
+	Ready() bool
+	// Receive takes a frame, which is valid during the call only. It is called
+	// on the machine's goroutine.
+	Receive(frame []byte)
+}
 
 // Port is a socket into which a wire can be plugged while the machine runs.
 //
 // Send is for the machine's goroutine. Everything else may be called from any.
 type Port struct {
-	deliver func(frame []byte, done func())
-	free    chan *slot // buffers not in use; nil entries are not made yet
+	machine Machine
+	buf     []byte // owned by the machine's goroutine
 
 	current atomic.Pointer[plug]
 	drops   atomic.Uint64 // sent while nothing was plugged in
 
 	mu      sync.Mutex
-	plugs   []*plug // the current one and those whose reader has not ended
-	past    Stats   // of the others
+	taken   []Wire // out, the last of them latest
+	past    Stats  // of those before
 	carrier bool
 	changed func(plugged bool)
 	closed  bool
 }
 
-// plug is a wire with its reader.
+// plug is a wire in its port.
 type plug struct {
-	wire Wire
-	stop chan struct{} // closed when the wire is taken out
+	wire   Wire
+	cancel func() // ends the machine's interest; nil when there is none
 }
 
-type slot struct {
-	buf  []byte
-	done func()
-}
+// maxTaken is how many wires a port remembers after they were taken out, since a
+// frame that was under way may still be counted.
+const maxTaken = 4
 
-// NewPort returns a port with nothing plugged in. deliver is called for each
-// frame that arrives, on a goroutine of the port; the frame stays valid until
-// done is called, once, from any goroutine.
-func NewPort(deliver func(frame []byte, done func())) *Port {
-	p := &Port{deliver: deliver, free: make(chan *slot, InFlight), carrier: true}
-	for range InFlight {
-		p.free <- nil
-	}
-	return p
-}
+// NewPort returns a port of m with nothing plugged in.
+func NewPort(m Machine) *Port { return &Port{machine: m, carrier: true} }
 
 // OnChange has fn called whenever the port becomes plugged or unplugged, also
 // because the other end went away. It is called on any goroutine, without
@@ -69,31 +68,30 @@ func (p *Port) OnChange(fn func(plugged bool)) {
 // Plug puts w in the place of what is plugged in, which is closed. The port
 // takes w over and closes it when it is taken out.
 func (p *Port) Plug(w Wire) {
-	n := &plug{wire: w, stop: make(chan struct{})}
+	n := &plug{wire: w}
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
 		w.Close()
 		return
 	}
+	if fd := w.Descriptor(); fd >= 0 {
+		n.cancel = p.machine.Poll(fd, func() bool { return p.read(n) })
+	}
 	old := p.current.Swap(n)
-	p.plugs = append(p.plugs, n)
+	p.retire(old)
 	p.applyCarrier(w)
 	p.mu.Unlock()
-	if old != nil {
-		old.end()
-	}
-	go p.run(n)
-	if g, ok := w.(interface{ Gone() <-chan struct{} }); ok {
-		go p.watch(n, g.Gone())
-	}
 	p.tell()
 }
 
 // Unplug takes out what is plugged in and closes it.
 func (p *Port) Unplug() {
-	if old := p.current.Swap(nil); old != nil {
-		old.end()
+	p.mu.Lock()
+	old := p.current.Swap(nil)
+	p.retire(old)
+	p.mu.Unlock()
+	if old != nil {
 		p.tell()
 	}
 }
@@ -106,16 +104,32 @@ func (p *Port) Close() {
 	p.Unplug()
 }
 
-func (n *plug) end() {
-	close(n.stop)
-	n.wire.Close()
+// remove takes n out if it is what is plugged in.
+func (p *Port) remove(n *plug) {
+	p.mu.Lock()
+	is := p.current.CompareAndSwap(n, nil)
+	if is {
+		p.retire(n)
+	}
+	p.mu.Unlock()
+	if is {
+		p.tell()
+	}
 }
 
-// remove takes n out when it is what is plugged in.
-func (p *Port) remove(n *plug) {
-	if p.current.CompareAndSwap(n, nil) {
-		n.end()
-		p.tell()
+// retire closes what was taken out and keeps its counters; p.mu is held.
+func (p *Port) retire(old *plug) {
+	if old == nil {
+		return
+	}
+	if old.cancel != nil {
+		old.cancel()
+	}
+	old.wire.Close()
+	p.taken = append(p.taken, old.wire)
+	if len(p.taken) > maxTaken {
+		p.past.add(p.taken[0].Stats())
+		p.taken = append(p.taken[:0], p.taken[1:]...)
 	}
 }
 
@@ -128,53 +142,30 @@ func (p *Port) tell() {
 	}
 }
 
-// watch takes n out when the other end of its wire is gone.
-func (p *Port) watch(n *plug, gone <-chan struct{}) {
-	select {
-	case <-gone:
-		p.remove(n)
-	case <-n.stop:
+// read takes the frames that have arrived at n. It reports false when there may
+// be more but the machine takes none now.
+func (p *Port) read(n *plug) bool {
+	if p.buf == nil {
+		p.buf = make([]byte, MaxFrame)
 	}
-}
-
-// run reads n's wire until it is taken out or fails.
-func (p *Port) run(n *plug) {
-	defer p.retire(n)
-	buf := make([]byte, MaxFrame)
-	for {
-		size, err := n.wire.Receive(buf)
+	for range burst {
+		if p.current.Load() != n {
+			return true
+		}
+		if !p.machine.Ready() {
+			return false
+		}
+		size, err := n.wire.Receive(p.buf)
 		if err != nil {
 			p.remove(n)
-			return
+			return true
 		}
-		var s *slot
-		select {
-		case s = <-p.free:
-		case <-n.stop:
-			return
+		if size == 0 {
+			return true
 		}
-		if s == nil {
-			s = &slot{buf: make([]byte, slotSize)}
-			s.done = func() { p.free <- s }
-		}
-		if size > len(s.buf) {
-			s.buf = make([]byte, size)
-		}
-		p.deliver(s.buf[:copy(s.buf, buf[:size])], s.done)
+		p.machine.Receive(p.buf[:size])
 	}
-}
-
-// retire keeps the counters of a wire that is no longer used.
-func (p *Port) retire(n *plug) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for i, x := range p.plugs {
-		if x == n {
-			p.plugs = append(p.plugs[:i], p.plugs[i+1:]...)
-			break
-		}
-	}
-	p.past.add(n.wire.Stats())
+	return true
 }
 
 func (s *Stats) add(o Stats) {
@@ -223,7 +214,10 @@ func (p *Port) Stats() Stats {
 	defer p.mu.Unlock()
 	s := p.past
 	s.TxDrops += p.drops.Load()
-	for _, n := range p.plugs {
+	for _, w := range p.taken {
+		s.add(w.Stats())
+	}
+	if n := p.current.Load(); n != nil {
 		s.add(n.wire.Stats())
 	}
 	return s

@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"dynemu/vm/event"
 )
 
 func await(t *testing.T, what string, ok func() bool) {
@@ -21,44 +24,61 @@ func await(t *testing.T, what string, ok func() bool) {
 	t.Fatalf("timed out: %s", what)
 }
 
-// collector is a machine that takes frames and keeps them until released.
-type collector struct {
-	mu    sync.Mutex
-	got   []string
-	dones []func()
-	hold  bool
+// machine keeps the frames that it gets, as far as it has room.
+type machine struct {
+	*event.Loop
+	mu   sync.Mutex
+	got  []string
+	room int
 }
 
-func (c *collector) deliver(frame []byte, done func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.got = append(c.got, string(frame))
-	if c.hold {
-		c.dones = append(c.dones, done)
-		return
-	}
-	done()
+// newMachine returns a machine whose loop runs until the test ends, with room for
+// many frames.
+func newMachine(t *testing.T) *machine {
+	m := &machine{Loop: event.New(new(atomic.Uint32)), room: 1 << 30}
+	quit := false
+	var done sync.WaitGroup
+	done.Go(func() {
+		for m.RunPending(); !quit; m.RunPending() {
+			m.Sleep()
+		}
+	})
+	t.Cleanup(func() {
+		m.Post(func() { quit = true })
+		done.Wait()
+		m.Close()
+	})
+	return m
 }
 
-func (c *collector) count() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.got)
+func (m *machine) Ready() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.got) < m.room
 }
 
-func (c *collector) release() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.hold = false
-	for _, d := range c.dones {
-		d()
-	}
-	c.dones = nil
+func (m *machine) Receive(frame []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.got = append(m.got, string(frame))
+}
+
+func (m *machine) setRoom(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.room = n
+}
+
+// frames returns what has been received.
+func (m *machine) frames() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]string(nil), m.got...)
 }
 
 func TestPortCarriesFrames(t *testing.T) {
-	var c collector
-	p := NewPort(c.deliver)
+	m := newMachine(t)
+	p := NewPort(m)
 	defer p.Close()
 	p.Send([]byte("nothing plugged in"))
 	near, far := pipes(t)
@@ -71,78 +91,83 @@ func TestPortCarriesFrames(t *testing.T) {
 	for _, f := range [][]byte{[]byte("in"), big, []byte("short again")} {
 		far.Send(f)
 	}
-	await(t, "three frames", func() bool { return c.count() == 3 })
-	if c.got[0] != "in" || c.got[1] != string(big) || c.got[2] != "short again" {
-		t.Errorf("received %.40q", c.got)
+	await(t, "three frames", func() bool { return len(m.frames()) == 3 })
+	if got := m.frames(); got[0] != "in" || got[1] != string(big) || got[2] != "short again" {
+		t.Errorf("received %.40q", got)
 	}
 	want := Stats{RxFrames: 3, RxBytes: 9013, TxFrames: 1, TxBytes: 3, TxDrops: 1}
 	if got := p.Stats(); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
-	// The counters go on over the next wire.
-	next, far2 := pipes(t)
-	p.Plug(next)
-	far2.Send([]byte("x"))
-	await(t, "a frame of the new wire", func() bool { return c.count() == 4 })
-	want.RxFrames++
-	want.RxBytes++
-	await(t, "old wire retired", func() bool { p.mu.Lock(); defer p.mu.Unlock(); return len(p.plugs) == 1 })
-	if got := p.Stats(); got != want {
-		t.Errorf("%+v, want %+v", got, want)
+	if _, err := near.Receive(make([]byte, MaxFrame)); err != nil {
+		t.Errorf("the wire is closed: %v", err)
+	}
+	// The counters go on over further wires.
+	for i := range 2 * maxTaken {
+		next, far2 := pipes(t)
+		p.Plug(next)
+		far2.Send([]byte("x"))
+		await(t, "a frame of the new wire", func() bool { return len(m.frames()) == 4+i })
+		want.RxFrames++
+		want.RxBytes++
+		if got := p.Stats(); got != want {
+			t.Errorf("%+v, want %+v", got, want)
+		}
 	}
 	if _, err := near.Receive(make([]byte, MaxFrame)); err == nil {
 		t.Error("the old wire is still open")
 	}
 }
 
-// A machine that does not take frames has InFlight of them at most; the others
-// wait in the kernel and come later, in order.
+// What a machine has no room for waits in the kernel and comes later, in order;
+// meanwhile the machine's loop sleeps.
 func TestPortBackPressure(t *testing.T) {
-	c := collector{hold: true}
-	p := NewPort(c.deliver)
+	m := newMachine(t)
+	m.setRoom(50)
+	p := NewPort(m)
 	defer p.Close()
 	near, far := pipes(t)
 	p.Plug(near)
-	const n = InFlight + 30
+	const n = 130
 	for i := range n {
 		far.Send([]byte(fmt.Sprint("frame ", i)))
 	}
-	await(t, "frames in flight", func() bool { return c.count() == InFlight })
+	if s := far.Stats(); s.TxDrops != 0 {
+		t.Fatalf("the kernel did not take %d frames", s.TxDrops)
+	}
+	await(t, "50 frames", func() bool { return len(m.frames()) == 50 })
 	time.Sleep(20 * time.Millisecond)
-	if got := c.count(); got != InFlight {
-		t.Errorf("%d frames in flight", got)
+	if got := len(m.frames()); got != 50 {
+		t.Errorf("%d frames in room for 50", got)
 	}
-	c.mu.Lock()
-	for i, f := range c.got {
+	m.setRoom(1000)
+	await(t, "all frames", func() bool { return len(m.frames()) == n })
+	for i, f := range m.frames() {
 		if want := fmt.Sprint("frame ", i); f != want {
-			t.Errorf("frame %d is %q: a buffer was used again too early", i, f)
+			t.Errorf("frame %d is %q", i, f)
 		}
-	}
-	c.mu.Unlock()
-	c.release()
-	await(t, "all frames", func() bool { return c.count() == n })
-	if c.got[n-1] != fmt.Sprint("frame ", n-1) {
-		t.Errorf("the last frame is %q", c.got[n-1])
 	}
 }
 
-// Unplug ends a reader that waits for the machine.
-func TestUnplugWhileWaitingForTheMachine(t *testing.T) {
-	c := collector{hold: true}
-	p := NewPort(c.deliver)
+// A port can be unplugged, and used again, while the machine takes nothing.
+func TestUnplugWhileTheMachineIsFull(t *testing.T) {
+	m := newMachine(t)
+	m.setRoom(1)
+	p := NewPort(m)
 	near, far := pipes(t)
 	p.Plug(near)
-	for range InFlight + 1 {
-		far.Send([]byte("x"))
-	}
-	await(t, "frames in flight", func() bool { return c.count() == InFlight })
+	far.Send([]byte("taken"))
+	far.Send([]byte("lost"))
+	await(t, "a frame", func() bool { return len(m.frames()) == 1 })
 	p.Unplug()
-	await(t, "reader ended", func() bool { p.mu.Lock(); defer p.mu.Unlock(); return len(p.plugs) == 0 })
-	c.release()
+	m.setRoom(2)
 	near, far = pipes(t)
 	p.Plug(near)
 	far.Send([]byte("works again"))
-	await(t, "next frame", func() bool { return c.count() == InFlight+1 })
+	await(t, "the next frame", func() bool { return len(m.frames()) == 2 })
+	if got := m.frames()[1]; got != "works again" {
+		t.Errorf("received %q", got)
+	}
 	p.Close()
 	closed, _ := pipes(t)
 	p.Plug(closed)
@@ -152,7 +177,7 @@ func TestUnplugWhileWaitingForTheMachine(t *testing.T) {
 }
 
 func TestPortTellsOfChanges(t *testing.T) {
-	p := NewPort(func(_ []byte, done func()) { done() })
+	p := NewPort(newMachine(t))
 	defer p.Close()
 	changes := make(chan bool, 10)
 	p.OnChange(func(plugged bool) { changes <- plugged })
@@ -182,33 +207,38 @@ func TestPortTellsOfChanges(t *testing.T) {
 
 // A wire that fails for good counts as unplugged.
 func TestPortWithBrokenWire(t *testing.T) {
-	p := NewPort(func(_ []byte, done func()) { done() })
+	p := NewPort(newMachine(t))
 	defer p.Close()
-	w := &broken{Null: NewNull(), fail: make(chan struct{})}
+	near, far := pipes(t)
+	w := &broken{Pipe: near}
 	p.Plug(w)
 	if !p.Plugged() {
 		t.Fatal("not plugged")
 	}
-	close(w.fail)
+	w.fail.Store(true)
+	far.Send([]byte("x"))
 	await(t, "unplugged", func() bool { return !p.Plugged() })
 }
 
 type broken struct {
-	*Null
-	fail chan struct{}
+	*Pipe
+	fail atomic.Bool
 }
 
-func (b *broken) Receive([]byte) (int, error) { <-b.fail; return 0, fmt.Errorf("broken") }
+func (b *broken) Receive(buf []byte) (int, error) {
+	if b.fail.Load() {
+		return 0, fmt.Errorf("broken")
+	}
+	return b.Pipe.Receive(buf)
+}
 
 // Wires change while frames flow both ways; for the race detector.
 func TestPlugWhileFramesFlow(t *testing.T) {
-	var c collector
-	p := NewPort(c.deliver)
+	m := newMachine(t)
+	p := NewPort(m)
 	stop := make(chan struct{})
 	var all sync.WaitGroup
-	all.Add(2)
-	go func() {
-		defer all.Done()
+	all.Go(func() {
 		for {
 			select {
 			case <-stop:
@@ -218,36 +248,34 @@ func TestPlugWhileFramesFlow(t *testing.T) {
 				p.Stats()
 			}
 		}
-	}()
-	go func() {
-		defer all.Done()
+	})
+	all.Go(func() {
 		for i := range 50 {
 			p.SetCarrier(i%2 == 0)
 			time.Sleep(time.Millisecond)
 		}
-	}()
+	})
 	for i := range 50 {
 		near, far := pipes(t)
 		p.Plug(near)
-		go func() {
+		all.Go(func() {
 			for {
-				if _, err := far.Receive(make([]byte, MaxFrame)); err != nil {
+				if _, err := receiveOrFail(far); err != nil {
 					return
 				}
 				far.Send([]byte("in"))
 			}
-		}()
-		before := c.count()
-		await(t, "a frame", func() bool { return c.count() > before })
+		})
+		before := len(m.frames())
+		await(t, "a frame", func() bool { return len(m.frames()) > before })
 		if i%3 == 0 {
 			p.Unplug()
 		}
 		far.Close()
 	}
 	close(stop)
-	all.Wait()
 	p.Close()
-	await(t, "readers ended", func() bool { p.mu.Lock(); defer p.mu.Unlock(); return len(p.plugs) == 0 })
+	all.Wait()
 }
 
 func BenchmarkPipe(b *testing.B) {
@@ -270,8 +298,8 @@ func BenchmarkPipe(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		near.Send(frame)
-		if _, err := far.Receive(buf); err != nil {
-			b.Fatal(err)
+		if n, err := far.Receive(buf); n != len(frame) {
+			b.Fatal(n, err)
 		}
 	}
 }

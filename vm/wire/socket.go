@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strconv"
@@ -20,34 +21,23 @@ const socketBuffer = 1 << 20
 
 // Pipe is one end of a pair of connected sockets of type SOCK_SEQPACKET, the
 // wire of serial links.
-type Pipe struct {
-	*descriptor
-	gone chan struct{} // closed when the other end is
-}
+type Pipe struct{ *descriptor }
 
 // NewPipe returns the wire of one end of a socket pair. It takes f over, also
 // when it fails. When nobody holds the other end any more, frames are dropped and
-// Receive waits for Close.
+// Receive returns io.EOF.
 func NewPipe(f *os.File) (*Pipe, error) {
 	d, err := newDescriptor(f, f.Name())
 	if err != nil {
 		return nil, err
 	}
 	d.read, d.write = recv, send
-	return &Pipe{descriptor: d, gone: make(chan struct{})}, nil
+	return &Pipe{d}, nil
 }
-
-// Gone is closed when Receive finds that nobody holds the other end.
-func (p *Pipe) Gone() <-chan struct{} { return p.gone }
 
 // Receive implements Wire.
 func (p *Pipe) Receive(buf []byte) (int, error) {
 	for {
-		select {
-		case <-p.gone:
-			return p.untilClosed()
-		default:
-		}
 		n, err := p.receive(buf)
 		switch {
 		case err == nil && n > 0:
@@ -55,8 +45,10 @@ func (p *Pipe) Receive(buf []byte) (int, error) {
 			return n, nil
 		case err == nil && !p.hungUp(): // an empty packet
 		case err == nil:
-			close(p.gone)
-		case errors.Is(err, unix.ECONNRESET): // it left frames unread
+			return 0, io.EOF
+		case err == unix.ECONNRESET: // it left frames unread
+		case err == unix.EAGAIN:
+			return 0, nil
 		default:
 			return 0, err
 		}
@@ -65,15 +57,17 @@ func (p *Pipe) Receive(buf []byte) (int, error) {
 
 // hungUp tells the two meanings of an empty read apart: the end, and a packet
 // without content. Where it cannot tell, it says the end, since reading on would
-// never wait.
+// never end.
 func (p *Pipe) hungUp() bool {
 	up := true
-	p.rc.Control(func(fd uintptr) {
+	_ = p.control(func(fd int) error {
 		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
 		// ppoll, since sandboxes need not allow poll as well.
-		if _, err := unix.Ppoll(fds, &unix.Timespec{}, nil); err == nil {
+		_, err := unix.Ppoll(fds, &unix.Timespec{}, nil)
+		if err == nil {
 			up = fds[0].Revents&(unix.POLLHUP|unix.POLLRDHUP) != 0
 		}
+		return err
 	})
 	return up
 }
@@ -99,13 +93,11 @@ func newDatagram(f interface {
 		return nil, err
 	}
 	d.read, d.write = recv, send
-	d.rc.Control(func(fd uintptr) {
-		for _, opt := range []int{unix.SO_RCVBUF, unix.SO_SNDBUF} {
-			if n, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, opt); err == nil && n < socketBuffer {
-				unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, opt, socketBuffer)
-			}
+	for _, opt := range []int{unix.SO_RCVBUF, unix.SO_SNDBUF} {
+		if n, err := unix.GetsockoptInt(d.fd, unix.SOL_SOCKET, opt); err == nil && n < socketBuffer {
+			_ = unix.SetsockoptInt(d.fd, unix.SOL_SOCKET, opt, socketBuffer)
 		}
-	})
+	}
 	return &Datagram{descriptor: d}, nil
 }
 
@@ -169,8 +161,8 @@ func NewUnix(local, remote string) (*Datagram, error) {
 		return nil, err
 	}
 	to := &unix.SockaddrUnix{Name: remote}
-	d.write = func(fd uintptr, p []byte) (int, error) {
-		return len(p), unix.Sendto(int(fd), p, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, to)
+	d.write = func(fd int, p []byte) (int, error) {
+		return len(p), unix.Sendto(fd, p, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, to)
 	}
 	d.cleanup = func() { os.Remove(local) }
 	return d, nil
@@ -200,6 +192,8 @@ func (d *Datagram) Receive(buf []byte) (int, error) {
 			d.received(n)
 			return n, nil
 		case err == nil, fromPeer(err):
+		case err == unix.EAGAIN:
+			return 0, nil
 		default:
 			return 0, err
 		}

@@ -22,8 +22,7 @@ func NewTAP(f *os.File) (*TAP, error) {
 		return nil, err
 	}
 	t := &TAP{descriptor: d}
-	d.read = func(fd uintptr, p []byte) (int, error) { return ignoringEINTR(unix.Read, fd, p) }
-	d.write = func(fd uintptr, p []byte) (int, error) { return ignoringEINTR(unix.Write, fd, p) }
+	d.read, d.write = readFile, writeFile
 	err = t.control(func(fd int) error {
 		ifr, err := unix.NewIfreq("")
 		if err == nil {
@@ -91,29 +90,15 @@ func (t *TAP) SetCarrier(up bool) error {
 	return t.control(func(fd int) error { return unix.IoctlSetPointerInt(fd, unix.TUNSETCARRIER, v) })
 }
 
-func (t *TAP) control(fn func(fd int) error) error {
-	var err error
-	if cerr := t.rc.Control(func(fd uintptr) { err = fn(int(fd)) }); cerr != nil {
-		return cerr
-	}
-	return err
-}
-
 // Receive implements Wire. It fails when the interface was deleted.
 func (t *TAP) Receive(buf []byte) (int, error) {
 	n, err := t.receive(buf)
-	if err != nil {
-		return 0, err
+	switch err {
+	case nil:
+		t.received(n)
+		return n, nil
+	case unix.EAGAIN:
+		return 0, nil
 	}
-	t.received(n)
-	return n, nil
-}
-
-func ignoringEINTR(call func(int, []byte) (int, error), fd uintptr, p []byte) (int, error) {
-	for {
-		n, err := call(int(fd), p)
-		if err != unix.EINTR {
-			return max(n, 0), err
-		}
-	}
+	return 0, err
 }

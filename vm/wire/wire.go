@@ -11,21 +11,23 @@ package wire
 // MaxFrame is the largest frame in bytes that any port carries.
 const MaxFrame = 32768
 
-// Wire is one end of a link.
-//
-// Send is called on the machine's goroutine and must not block: a frame that
-// the other side cannot take now is dropped and counted. The frame is only
-// valid during the call.
-//
-// Receive is called on a goroutine of the port's own. It blocks until a frame
-// arrives, writes it to buf (at least MaxFrame bytes) and returns its length.
-// It returns an error when the wire was closed or is broken for good.
+// Wire is one end of a link. Nothing here blocks. Send and Receive are called on
+// the machine's goroutine, the rest on any.
 type Wire interface {
+	// Send sends a frame, which is only valid during the call. A frame that the
+	// other side cannot take now is dropped and counted.
 	Send(frame []byte)
+	// Receive writes a frame that has arrived to buf (at least MaxFrame bytes)
+	// and returns its length, 0 when there is none. It returns an error when the
+	// wire was closed or is broken for good.
 	Receive(buf []byte) (n int, err error)
+	// Descriptor is one that ppoll(2) finds readable, or broken, when Receive
+	// may have something to return; -1 when it never has. It is no longer valid
+	// once the wire was closed.
+	Descriptor() int
 	// Stats returns counters since the wire was made.
 	Stats() Stats
-	// Close ends a blocked Receive. Closing twice is harmless.
+	// Close closes the wire. Closing twice is harmless.
 	Close() error
 }
 

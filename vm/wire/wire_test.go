@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -51,18 +53,33 @@ func freePort(t *testing.T) int {
 	return c.LocalAddr().(*net.UDPAddr).Port
 }
 
+// receive waits for a frame.
 func receive(t *testing.T, w Wire) string {
 	t.Helper()
-	buf := make([]byte, MaxFrame)
-	n, err := w.Receive(buf)
+	frame, err := receiveOrFail(w)
 	if err != nil {
 		t.Fatalf("Receive: %v", err)
 	}
-	return string(buf[:n])
+	return string(frame)
+}
+
+func receiveOrFail(w Wire) ([]byte, error) {
+	buf := make([]byte, MaxFrame)
+	for {
+		if n, err := w.Receive(buf); n > 0 || err != nil {
+			return buf[:n], err
+		}
+		fds := []unix.PollFd{{Fd: int32(w.Descriptor()), Events: unix.POLLIN}}
+		if n, err := unix.Poll(fds, 5000); err != nil && err != unix.EINTR {
+			return nil, err
+		} else if n == 0 {
+			return nil, errors.New("no frame in 5 s")
+		}
+	}
 }
 
 // Each kind carries frames of all sizes, unchanged, both ways, counts them, and
-// lets Close end a Receive.
+// neither brings nor takes any once it was closed.
 func TestWires(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -114,12 +131,13 @@ func TestWires(t *testing.T) {
 			if got := a.Stats(); got != want {
 				t.Errorf("counted %+v, want %+v", got, want)
 			}
-			done := make(chan error)
-			go func() { _, err := a.Receive(make([]byte, MaxFrame)); done <- err }()
-			time.Sleep(5 * time.Millisecond)
+			buf := make([]byte, MaxFrame)
+			if n, err := a.Receive(buf); n != 0 || err != nil {
+				t.Errorf("Receive with nothing there: %d bytes, %v", n, err)
+			}
 			a.Close()
-			if err := <-done; !errors.Is(err, net.ErrClosed) {
-				t.Errorf("Receive ended with %v", err)
+			if _, err := a.Receive(buf); !errors.Is(err, net.ErrClosed) {
+				t.Errorf("Receive after Close: %v", err)
 			}
 			a.Send([]byte("after the end"))
 			if d := a.Stats().TxDrops; d != 3 {
@@ -162,12 +180,8 @@ func TestSharedDescriptorMadeBlocking(t *testing.T) {
 	for range 5000 {
 		a.Send(make([]byte, 1500))
 	}
-	done := make(chan error)
-	go func() { _, err := a.Receive(make([]byte, MaxFrame)); done <- err }()
-	time.Sleep(5 * time.Millisecond)
-	a.Close()
-	if err := <-done; !errors.Is(err, net.ErrClosed) {
-		t.Error(err)
+	if n, err := a.Receive(make([]byte, MaxFrame)); n != 0 || err != nil {
+		t.Errorf("Receive with nothing there: %d bytes, %v", n, err)
 	}
 }
 
@@ -179,21 +193,40 @@ func TestPipePeerGone(t *testing.T) {
 	if got := receive(t, a); got != "last" {
 		t.Errorf("got %q", got)
 	}
-	done := make(chan error)
-	go func() { _, err := a.Receive(make([]byte, MaxFrame)); done <- err }()
-	<-a.Gone()
-	select {
-	case err := <-done:
-		t.Fatalf("Receive did not wait for Close: %v", err)
-	case <-time.After(20 * time.Millisecond):
+	for range 2 {
+		if _, err := receiveOrFail(a); err != io.EOF {
+			t.Errorf("Receive: %v", err)
+		}
 	}
 	a.Send([]byte("nobody there"))
 	if s := a.Stats(); s.TxDrops != 1 {
 		t.Errorf("%+v", s)
 	}
-	a.Close()
-	if err := <-done; !errors.Is(err, net.ErrClosed) {
-		t.Error(err)
+}
+
+// A descriptor that is in use stays open until it no longer is.
+func TestCloseWhileInUse(t *testing.T) {
+	a, b := pipes(t)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 1000 {
+				a.Send([]byte("x"))
+				_, _ = b.Receive(make([]byte, MaxFrame))
+			}
+		})
+	}
+	err := a.control(func(fd int) error {
+		a.Close()
+		_, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
+		return err
+	})
+	if err != nil {
+		t.Errorf("closed under a user: %v", err)
+	}
+	all.Wait()
+	if _, err := unix.GetsockoptInt(a.fd, unix.SOL_SOCKET, unix.SO_TYPE); err == nil {
+		t.Error("not closed")
 	}
 }
 
@@ -216,18 +249,6 @@ func TestPipeEmptyPacket(t *testing.T) {
 func TestUDPPeerComesAndGoes(t *testing.T) {
 	p, q := freePort(t), freePort(t)
 	a := must(NewUDP(p, "127.0.0.1", q))(t)
-	got := make(chan string, 10)
-	go func() {
-		buf := make([]byte, MaxFrame)
-		for {
-			n, err := a.Receive(buf)
-			if err != nil {
-				close(got)
-				return
-			}
-			got <- string(buf[:n])
-		}
-	}()
 	for range 3 {
 		a.Send([]byte("to nobody")) // answered by ECONNREFUSED
 		time.Sleep(time.Millisecond)
@@ -240,14 +261,13 @@ func TestUDPPeerComesAndGoes(t *testing.T) {
 			t.Errorf("got %q", s)
 		}
 		b.Send([]byte("back"))
-		if s := <-got; s != "back" {
+		if s := receive(t, a); s != "back" {
 			t.Errorf("got %q", s)
 		}
 		b.Close()
 	}
-	a.Close()
-	if _, ok := <-got; ok {
-		t.Error("a frame from nowhere")
+	if n, err := a.Receive(make([]byte, MaxFrame)); n != 0 || err != nil {
+		t.Errorf("a frame from nowhere: %d bytes, %v", n, err)
 	}
 }
 
@@ -311,11 +331,12 @@ func TestNull(t *testing.T) {
 	if s := w.Stats(); s != (Stats{TxFrames: 1, TxBytes: 4}) {
 		t.Errorf("%+v", s)
 	}
-	done := make(chan error)
-	go func() { _, err := w.Receive(nil); done <- err }()
+	if n, err := w.Receive(nil); n != 0 || err != nil || w.Descriptor() != -1 {
+		t.Errorf("%d bytes, %v, descriptor %d", n, err, w.Descriptor())
+	}
 	w.Close()
 	w.Close()
-	if err := <-done; !errors.Is(err, net.ErrClosed) {
+	if _, err := w.Receive(nil); !errors.Is(err, net.ErrClosed) {
 		t.Error(err)
 	}
 }

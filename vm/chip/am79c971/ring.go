@@ -412,6 +412,33 @@ func fixISL(frame []byte) {
 	binary.LittleEndian.PutUint32(frame[len(frame)-4:], fcs)
 }
 
+// roomy is what a chip that is Ready can take at least, in bytes: a full frame
+// with tag and FCS.
+const roomy = 1522
+
+// Ready reports whether a frame that arrives now finds descriptors enough, or
+// is not wanted at all, since the receiver is off.
+func (c *Chip) Ready() bool {
+	r := c.rxRing()
+	if !c.receiving(r) {
+		return true
+	}
+	start, room := c.State.RxPos, 0
+	if start >= r.length {
+		start = 0
+	}
+	for pos := start; ; {
+		if !c.owned(r, pos) {
+			return false
+		}
+		d := c.descriptorAt(r, pos)
+		pos = r.next(pos)
+		if room += d.length(); room >= roomy || pos == start {
+			return true // or no more than this will ever be there
+		}
+	}
+}
+
 // Receive takes a frame from the wire, without FCS. It is lost when the
 // receiver is off, the filter refuses it or there is no descriptor for it.
 func (c *Chip) Receive(frame []byte) {
@@ -446,11 +473,17 @@ func (c *Chip) accepts(a *[6]byte) bool {
 	return true
 }
 
+// receiving reports whether the receiver is on and has a ring.
+func (c *Chip) receiving(r ring) bool {
+	csr := &c.State.CSR
+	_, known := c.style()
+	return known && r.base != 0 && csr[CSRStatus]&RXON != 0 && csr[CSRExtended]&suspended == 0
+}
+
 func (c *Chip) deliver(frame []byte) {
 	s := &c.State
 	r := c.rxRing()
-	_, known := c.style()
-	if !known || r.base == 0 || s.CSR[CSRStatus]&RXON == 0 || s.CSR[CSRExtended]&suspended != 0 || len(frame) == 0 {
+	if !c.receiving(r) || len(frame) == 0 {
 		return
 	}
 	dst := &c.dst // not on the stack, from which it would escape

@@ -322,6 +322,31 @@ func (c *Chip) rxFetch() {
 	}
 }
 
+// roomy is what a chip that is Ready can take at least, in bytes: a full frame
+// with a tag.
+const roomy = 1518
+
+// Ready reports whether a frame that arrives now finds descriptors enough, or
+// is not wanted at all, since the receiver is off.
+func (c *Chip) Ready() bool {
+	s := &c.State
+	if s.CSR[CSR6Mode]&modeRx == 0 || s.CSR[CSR3RxRing] == 0 {
+		return true
+	}
+	addr, room := s.RxPtr, 0
+	for range maxFragments {
+		if !c.owned(addr) {
+			return false
+		}
+		d := c.readDescriptor(addr)
+		addr = c.next(&d, s.CSR[CSR3RxRing])
+		if room += d.size1() + d.size2(); room >= roomy || addr == s.RxPtr {
+			break
+		}
+	}
+	return true // or no more than this will ever be there
+}
+
 // Receive takes a frame from the wire, without FCS. It is lost when the
 // receiver is off, the filter refuses it or there is no descriptor for it.
 func (c *Chip) Receive(frame []byte) {

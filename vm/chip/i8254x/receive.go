@@ -25,6 +25,28 @@ func (c *Chip) rxBufferSize() int {
 	return [4]int{0, 16384, 8192, 4096}[n]
 }
 
+// Ready reports whether a frame that arrives now finds descriptors enough, or
+// is not wanted at all, since the receiver is off.
+func (c *Chip) Ready() bool {
+	size := c.rxBufferSize()
+	if c.State.Reg[RCTL]&rxEnable == 0 || size == 0 {
+		return true
+	}
+	ring, _, free := c.rxRing()
+	return ring == 0 || int(free)*size >= maxNormal
+}
+
+// rxRing returns the number of descriptors in the ring, the position of the next
+// to be used, and how many there are to be used.
+func (c *Chip) rxRing() (size, head, free uint32) {
+	s := &c.State
+	size, head = s.Reg[RDLEN]/16, s.Reg[RDH]
+	if tail := s.Reg[RDT]; head < size && tail < size {
+		free = (tail + size - head) % size
+	}
+	return size, head, free
+}
+
 // Receive takes a frame from the wire, without FCS. It is lost when the
 // receiver is off, the filter refuses it or there is no descriptor for it.
 func (c *Chip) Receive(frame []byte) {
@@ -103,11 +125,7 @@ func (c *Chip) deliver(frame []byte) {
 	}
 
 	base := uint64(s.Reg[RDBAH])<<32 | uint64(s.Reg[RDBAL]&^15)
-	size, head, tail := s.Reg[RDLEN]/16, s.Reg[RDH], s.Reg[RDT]
-	free := uint32(0)
-	if head < size && tail < size {
-		free = (tail + size - head) % size
-	}
+	size, head, free := c.rxRing()
 	need := uint32(len(frame)+bufferSize-1) / uint32(bufferSize)
 	if free == 0 || need > free && c.cfg.Profile == Adapter {
 		c.miss()

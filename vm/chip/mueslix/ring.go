@@ -171,13 +171,44 @@ func (ch *channel) sendOne() (cost int, missing uint32) {
 	return cost, 0
 }
 
+// roomy is what a channel that is Ready can take at least, in bytes: a datagram
+// of the usual 1500 bytes with the headers and trailers of a serial line.
+const roomy = 1524
+
+// Ready reports whether a frame that arrives at channel n (0..3) now finds
+// descriptors enough, or is not wanted at all, since the receiver is off.
+func (c *Chip) Ready(n int) bool {
+	ch := &c.channel[n]
+	s, mem := ch.state(), c.cfg.Memory
+	if !ch.receives() {
+		return true
+	}
+	addr, room := s.RxPtr, 0
+	for range maxFragments {
+		word := mem.Read32(uint64(addr))
+		if word&descOwn == 0 {
+			return false
+		}
+		addr = c.next(addr, s.RxStart, s.RxEnd)
+		if room += int(word & lengthMask); room >= roomy || addr == s.RxPtr {
+			break
+		}
+	}
+	return true // or no more than this will ever be there
+}
+
+func (ch *channel) receives() bool {
+	s := ch.state()
+	return s.Enabled && s.RxStart != 0 && ch.chip.State.Enable>>(2*ch.n+1)&1 != 0
+}
+
 // Receive takes a frame from the wire of channel n (0..3): the octets between
 // the flags, without FCS. It is lost when the receiver is off, there is no
 // descriptor for it, or it is longer than 18000 bytes.
 func (c *Chip) Receive(n int, frame []byte) {
 	ch := &c.channel[n]
 	s, mem := ch.state(), c.cfg.Memory
-	if !s.Enabled || s.RxStart == 0 || c.State.Enable>>(2*n+1)&1 == 0 || len(frame) == 0 || len(frame) > maxFrame {
+	if !ch.receives() || len(frame) == 0 || len(frame) > maxFrame {
 		return
 	}
 	first := s.RxPtr

@@ -109,6 +109,31 @@ func (c *Chip) sendOne() (cost int, missing uint32) {
 	return len(c.fragment) + n/txCostBytes, 0
 }
 
+// roomy is what a chip that is Ready can take at least, in bytes: a datagram of
+// 4470 bytes, the usual size on such lines, with its header and FCS.
+const roomy = 4478
+
+// Ready reports whether a frame that arrives now finds descriptors enough, or
+// is not wanted at all, since the receiver is off.
+func (c *Chip) Ready() bool {
+	ring, mem := &c.State.Rx, c.cfg.Memory
+	if ring.Start == 0 {
+		return true
+	}
+	addr, room := ring.Current, 0
+	for range maxFragments {
+		word := mem.Read32(uint64(addr))
+		if word&descOwn == 0 {
+			return false
+		}
+		addr = ring.next(addr, word)
+		if room += int(word & lengthMask); room >= roomy || addr == ring.Current {
+			break
+		}
+	}
+	return true // or no more than this will ever be there
+}
+
 // Receive takes a frame from the wire: address field to payload, without FCS
 // (11.5). It is lost when the receiver is off, there is no descriptor for it,
 // or it is longer than 8192 bytes.

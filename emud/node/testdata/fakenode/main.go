@@ -218,13 +218,15 @@ func (m *machine) Plug(slot, index int, w wire.Wire) error {
 	m.ports[key] = &port{w}
 	go func() {
 		buf := make([]byte, wire.MaxFrame)
-		for {
+		for ; ; time.Sleep(time.Millisecond) {
 			n, err := w.Receive(buf)
 			if err != nil {
 				return
 			}
-			buf[0] = 0xee
-			w.Send(buf[:n])
+			if n > 0 {
+				buf[0] = 0xee
+				w.Send(buf[:n])
+			}
 		}
 	}()
 	return nil
