@@ -36,7 +36,7 @@ func newBoard(cfg Config, host Host, m *Machine) (board, error) {
 	return c7200.New(c7200.Params{
 		NPE: cfg.NPE, Midplane: cfg.Midplane,
 		RAMMiB: cfg.RAM, NVRAMKiB: cfg.NVRAM,
-		ConfReg: cfg.ConfReg, MAC: mac, Slots: cfg.Slots, Quirks: quirks, IdlePC: cfg.IdlePC,
+		ConfReg: cfg.ConfReg, MAC: mac, SystemID: cfg.SystemID, Slots: cfg.Slots, Quirks: quirks, IdlePC: cfg.IdlePC,
 		NVRAM:          host.NVRAM,
 		SaveNVRAM:      m.saver.put,
 		ROMMONVars:     host.ROMMONVars,

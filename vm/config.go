@@ -20,6 +20,9 @@ type Config struct {
 	Disk1   int    `json:"disk1,omitempty"`
 	ConfReg uint16 `json:"confreg"`
 	MAC     string `json:"mac,omitempty"` // base MAC, aa:bb:cc:dd:ee:ff; empty: chosen from Instance and Name
+	// SystemID is the serial number of processor board and chassis, in decimal, for
+	// the engines that have it (c7200 reference, 8.11); empty: that of every router.
+	SystemID string `json:"system_id,omitempty"`
 	// Slots names the card in each slot; empty strings are empty slots.
 	Slots []string `json:"slots,omitempty"`
 	// IdlePC is the address of the guest's idle loop, 0 when unknown. 32-bit
@@ -66,6 +69,10 @@ type Host struct {
 	PerfMap *os.File
 	// Console and AUX are the two lines of the DUART.
 	Console, AUX Line
+	// Restarted is called when the guest restarts the router, by itself or after a
+	// crash, before anything of the next start is printed. It must not block. May
+	// be nil.
+	Restarted func()
 	// Log receives the router's log, one line a call; module as Dynamips has it.
 	Log func(module, text string)
 }

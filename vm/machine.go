@@ -42,6 +42,9 @@ type board interface {
 	SetConfReg(v uint16)
 	// ConfigLayout tells where the configurations are in NVRAM.
 	ConfigLayout() nvram.Layout
+	// CrashInfo returns the part of NVRAM that is for the guest's own report of a
+	// crash, for reading.
+	CrashInfo() []byte
 	// Flush saves NVRAM content that is not saved yet.
 	Flush()
 	// Insert and Remove move a card in a bay of the running router and tell the
@@ -105,7 +108,9 @@ type Machine struct {
 	suspended bool
 	quit      bool
 	reload    bool
+	byGuest   bool // the guest asked for the reload
 	powerOff  bool
+	crashInfo []byte // as it was at the start
 
 	translated   atomic.Pointer[jit.Stats] // as of some ms ago
 	asleep       atomic.Int64              // ns spent with nothing to do
@@ -164,7 +169,7 @@ func New(cfg Config, host Host) (*Machine, error) {
 		}
 	}
 	m.board.OnPowerOff(func() { m.powerOff = true; m.cpu.Stop() })
-	m.board.OnReload(func() { m.reload = true; m.cpu.Stop() })
+	m.board.OnReload(func() { m.reload, m.byGuest = true, true; m.cpu.Stop() })
 	for slot := range m.board.Slots() {
 		m.addPorts(slot)
 	}
@@ -199,6 +204,7 @@ func (m *Machine) boot() error {
 		return fmt.Errorf("image: %w", err)
 	}
 	m.board.SetEntry(entry)
+	m.crashInfo = bytes.Clone(m.board.CrashInfo())
 	m.idlePC = m.cfg.IdlePC
 	passes := 0 // the CPU's default, for an address that somebody found by sampling
 	if m.idlePC == 0 && idle != 0 {
@@ -326,14 +332,21 @@ func (m *Machine) idle() {
 func (m *Machine) stopped() {
 	switch {
 	case m.reload:
-		m.reload = false
 		m.host.Log("VM", "reload: restarting the router")
+		if m.byGuest {
+			m.logCrashInfo()
+			if m.host.Restarted != nil {
+				m.host.Restarted()
+			}
+		}
+		m.reload, m.byGuest = false, false
 		m.resets.Add(1)
 		if err := m.boot(); err != nil {
 			m.err = err
 			m.quit = true
 		}
 	case m.powerOff:
+		m.logCrashInfo()
 		m.host.Log("VM", "the guest switched the router off")
 		m.quit = true
 	}

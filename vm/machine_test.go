@@ -297,6 +297,48 @@ func TestNVRAMOfTheROM(t *testing.T) {
 	}
 }
 
+// A guest that crashes leaves a report in NVRAM and has itself restarted: the log
+// has what is text in it, and the surroundings are told.
+func TestCrashReport(t *testing.T) {
+	const text = "Bus error at PC 0x60001234"
+	code := []uint32{lui(8, 0xbe00)}
+	for i, c := range []byte(text) {
+		code = append(code, ori(9, 0, uint32(c)), sb(9, uint32(0x410+i), 8))
+	}
+	code = append(code, ori(4, 0, 8), 0x0000000c) // the monitor's reload
+	var mu sync.Mutex
+	var log []string
+	restarts := 0
+	host := Host{
+		Image: image(code...),
+		Log: func(module, text string) {
+			mu.Lock()
+			defer mu.Unlock()
+			log = append(log, module+": "+text)
+		},
+		Restarted: func() {
+			mu.Lock()
+			defer mu.Unlock()
+			restarts++
+		},
+	}
+	m, _ := start(t, config(), host)
+	eventually(t, "two restarts", func() bool { mu.Lock(); defer mu.Unlock(); return restarts > 1 })
+	m.Reset() // by the user, which is told to nobody
+	m.Stop()
+	mu.Lock()
+	defer mu.Unlock()
+	reports := 0
+	for _, line := range log {
+		if line == "CRASH: "+text {
+			reports++
+		}
+	}
+	if reports != 1 { // the second time it left nothing new
+		t.Errorf("%d reports in the log:\n%s", reports, strings.Join(log, "\n"))
+	}
+}
+
 // A configuration that is replaced goes through the machine's own copy of the
 // NVRAM, so that no write of the guest is lost.
 func TestSetConfigs(t *testing.T) {

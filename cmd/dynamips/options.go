@@ -35,6 +35,9 @@ type wireOption struct {
 	nio        string
 }
 
+// maxSystemID is the length of the longest system id (c7200 reference, 14.4).
+const maxSystemID = 13
+
 // platforms maps the names of -P to those of vm.
 var platforms = map[string]string{"7200": "c7200"}
 
@@ -57,6 +60,7 @@ func flags() (*pflag.FlagSet, *raw) {
 	f.IntVar(&r.disk1, "disk1", 0, "PCMCIA disk1 in MiB, 0 for none")
 	f.StringVarP(&r.confreg, "conf-reg", "c", "0x2102", "configuration register")
 	f.StringVarP(&r.mac, "mac", "m", "", "base MAC address of the chassis")
+	f.StringVarP(&r.systemID, "system-id", "I", "", "serial number of the processor board, in decimal, of an NPE that has one")
 	f.StringArrayVarP(&r.cards, "pa", "p", nil, "SLOT:CARD: put a card into a slot; cards: "+strings.Join(card.Names(), " "))
 	f.StringArrayVarP(&r.wires, "nio", "s", nil, "SLOT:PORT:TYPE:…: plug a port into udp:LPORT:HOST:RPORT, tap:NAME, unix:LOCAL:REMOTE or null")
 	f.IntVarP(&r.instance, "instance", "i", 0, "instance number, part of file names")
@@ -80,10 +84,10 @@ func flags() (*pflag.FlagSet, *raw) {
 
 // raw holds the flags as they were written.
 type raw struct {
-	platform, npe, midplane, confreg, mac, log, bind, idlePC, startup, private, quirks string
-	ram, nvram, rom, instance, console, aux, disk0, disk1                              int
-	cards, wires                                                                       []string
-	noJIT, noRAMFile, noEscape, quiet, instructionTime, checkJIT, perfMap              bool
+	platform, npe, midplane, confreg, mac, systemID, log, bind, idlePC, startup, private, quirks string
+	ram, nvram, rom, instance, console, aux, disk0, disk1                                        int
+	cards, wires                                                                                 []string
+	noJIT, noRAMFile, noEscape, quiet, instructionTime, checkJIT, perfMap                        bool
 }
 
 func usage(w io.Writer) {
@@ -127,6 +131,9 @@ func parse(args []string) (*options, error) {
 			return nil, fmt.Errorf("--idle-pc %s: an address such as 0x60680a04 is accepted", r.idlePC)
 		}
 	}
+	if len(r.systemID) > maxSystemID {
+		return nil, fmt.Errorf("-I %s: a system id has at most %d characters", r.systemID, maxSystemID)
+	}
 	for name, p := range map[string]int{"-T": r.console, "-A": r.aux} {
 		if p < 0 || p > 65535 {
 			return nil, fmt.Errorf("%s %d: TCP ports are 1 to 65535", name, p)
@@ -137,7 +144,7 @@ func parse(args []string) (*options, error) {
 	}
 	o.config = vm.Config{
 		Name: "default", Instance: r.instance, Platform: platform, NPE: r.npe, Midplane: r.midplane,
-		RAM: r.ram, NVRAM: r.nvram, Disk0: r.disk0, Disk1: r.disk1, ConfReg: uint16(confreg), MAC: r.mac, IdlePC: idlePC,
+		RAM: r.ram, NVRAM: r.nvram, Disk0: r.disk0, Disk1: r.disk1, ConfReg: uint16(confreg), MAC: r.mac, SystemID: r.systemID, IdlePC: idlePC,
 		InstructionTime: r.instructionTime, NoJIT: r.noJIT, CheckJIT: r.checkJIT, PerfMap: r.perfMap,
 	}
 	if r.quirks != "" {

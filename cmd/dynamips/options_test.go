@@ -9,13 +9,13 @@ import (
 func TestParse(t *testing.T) {
 	o, err := parse(strings.Fields("-P 7200 -t npe-300 -M std -r 192 -n 64 -p 1:PA-8T -p 2:0:PA-FE-TX " +
 		"-s 1:0:udp:10001:127.0.0.1:10002 -s 0:0:tap:tap7 -i 3 -l my.log -j -X -T 2005 -A 2105 -c 0x2142 " +
-		"-m aa:bb:cc:dd:ee:ff --idle-pc 0x60680a04 -q unaligned,nop --startup-config r.cfg --noctrl image.bin"))
+		"-m aa:bb:cc:dd:ee:ff -I 123456 --idle-pc 0x60680a04 -q unaligned,nop --startup-config r.cfg --noctrl image.bin"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := o.config
 	if c.Platform != "c7200" || c.NPE != "npe-300" || c.Midplane != "std" || c.RAM != 192 || c.NVRAM != 64 ||
-		!c.NoJIT || c.Instance != 3 || c.ConfReg != 0x2142 || c.MAC != "aa:bb:cc:dd:ee:ff" || c.IdlePC != 0x60680a04 {
+		!c.NoJIT || c.Instance != 3 || c.ConfReg != 0x2142 || c.MAC != "aa:bb:cc:dd:ee:ff" || c.SystemID != "123456" || c.IdlePC != 0x60680a04 {
 		t.Errorf("configuration is %+v", c)
 	}
 	if want := []string{"", "PA-8T", "PA-FE-TX", "", "", "", ""}; !slices.Equal(c.Slots, want) {
@@ -68,6 +68,7 @@ func TestParseRefuses(t *testing.T) {
 		{"-c 0x12345 a", "0xffff"},
 		{"--idle-pc here a", "0x60680a04"},
 		{"-T 70000 a", "65535"},
+		{"-I 12345678901234 a", "13 characters"},
 		{"-p PA-8T a", "SLOT:CARD"},
 		{"-p 9:PA-8T a", "slots 0 to 6"},
 		{"-p 1:PA-8T -p 1:PA-4T+ a", "already exists in slot 1"},

@@ -14,6 +14,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -69,6 +71,12 @@ const (
 	machineID = 0x19
 )
 
+// EEPROMs of format 1 (c7200 reference, 8.4).
+const (
+	eepromFormat1 = 0x01
+	eepromSerial  = 2 // first of the two words of the serial number
+)
+
 // idSRAM is the packet SRAM, a PCI function without registers.
 const idSRAM = 0x00051137
 
@@ -98,6 +106,9 @@ type Params struct {
 	NVRAMKiB int    // 4 to 8191
 	ConfReg  uint16 // configuration register as set, in force unless NVRAM is blank
 	MAC      [6]byte
+	// SystemID is the serial number of NPE and midplane, in decimal; empty: the
+	// one that every router has (c7200 reference, 8.11).
+	SystemID string
 	// Slots names the card in each slot 0 to 6, empty for none.
 	Slots  []string
 	Quirks mips.Quirks
@@ -427,9 +438,10 @@ func baySocket(e *nmc93c46.EEPROM, shift uint8) nmc93c46.Socket {
 }
 
 func (b *Board) buildFPGAs() error {
-	b.cpuEEPROM.Content = b.npe.eeprom
+	b.cpuEEPROM.Content = slices.Clone(b.npe.eeprom)
 	b.pemEEPROM.Content = b.npe.pem
 	b.midplaneEEPROM.Content = b.midplane.eeprom(b.params.MAC)
+	b.setSystemID()
 
 	b.net.out = b.irq(irqNetwork)
 	e := &b.slotEEPROM
@@ -673,6 +685,20 @@ func (b *Board) SetNVRAM(content []byte) error {
 	return nil
 }
 
+// The part of NVRAM that the ROM monitor offers for crash information (c7200
+// reference, 9.3).
+const (
+	crashInfoStart = 0x400
+	crashInfoEnd   = crashInfoStart + 0x380
+)
+
+// CrashInfo returns the part of NVRAM that is for the guest's own report of a
+// crash, for reading; it is the board's own memory.
+func (b *Board) CrashInfo() []byte {
+	c := b.nvram.Content()
+	return c[min(crashInfoStart, len(c)):min(crashInfoEnd, len(c))]
+}
+
 // ConfigLayout tells where the configurations are in NVRAM.
 func (b *Board) ConfigLayout() nvram.Layout { return nvram.C7200 }
 
@@ -690,6 +716,29 @@ func (b *Board) SetConfReg(v uint16) {
 func (b *Board) SetMAC(mac [6]byte) {
 	b.params.MAC = mac
 	setMAC(b.midplaneEEPROM.Content, mac)
+}
+
+// setSystemID writes the serial number into the EEPROMs of NPE and midplane. An
+// NPE whose EEPROM is of format 4 keeps its own, and so does its chassis; what is
+// no number becomes 0, as with Dynamips, whose users name routers by it (c7200
+// reference, 8.11).
+func (b *Board) setSystemID() {
+	id := b.params.SystemID
+	if id == "" {
+		return
+	}
+	if b.npe.eeprom[0]>>8 != eepromFormat1 {
+		b.logf("VM")("the system id %q has no place in the EEPROM of %s", id, b.npe.name)
+		return
+	}
+	serial, err := strconv.ParseUint(id, 10, 32)
+	if err != nil {
+		b.logf("VM")("the system id %q is no number of 32 bits: the serial number is 0", id)
+		serial = 0
+	}
+	for _, e := range []*nmc93c46.EEPROM{&b.cpuEEPROM, &b.midplaneEEPROM} {
+		e.Content[eepromSerial], e.Content[eepromSerial+1] = uint16(serial>>16), uint16(serial)
+	}
 }
 
 // SetTemperature sets sensor n (0 to 3) to a temperature in degrees Celsius,

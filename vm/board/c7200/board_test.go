@@ -745,6 +745,34 @@ func TestEEPROMs(t *testing.T) {
 	}
 }
 
+// The system id is the serial number in both EEPROMs, where the NPE has one
+// (8.11).
+func TestSystemID(t *testing.T) {
+	for _, c := range []struct{ npe, id, serial string }{
+		{"npe-200", "", "FF10 45C5"},
+		{"npe-200", "305419896", "1234 5678"},
+		{"npe-150", "4294967295", "FFFF FFFF"},
+		{"npe-300", "FTX0945W0MY", "0000 0000"},
+		{"npe-100", "4294967296", "0000 0000"},
+	} {
+		g := newGuest(t, func(p *Params) { p.NPE, p.SystemID, p.RAMMiB = c.npe, c.id, 8 })
+		for name, pins := range map[string]eepromPins{"NPE": cpuPins, "midplane": midplanePins} {
+			if got := strings.Join(strings.Fields(g.dump(pins))[2:4], " "); got != c.serial {
+				t.Errorf("%s, system id %q: the %s's serial number is %s, want %s", c.npe, c.id, name, got, c.serial)
+			}
+		}
+	}
+	// Format 4 keeps its own; another router of the same NPE is not touched.
+	g := newGuest(t, func(p *Params) { p.SystemID, p.RAMMiB = "305419896", 8 })
+	if got := g.dump(midplanePins); !strings.HasPrefix(got, "0106 0201 FF10 45C5") {
+		t.Errorf("npe-400: the midplane's EEPROM is %s", got)
+	}
+	g = newGuest(t, func(p *Params) { p.NPE, p.RAMMiB = "npe-200", 8 })
+	if got := g.dump(cpuPins); !strings.HasPrefix(got, "0169 0200 FF10 45C5") {
+		t.Errorf("an npe-200 without system id: %s", got)
+	}
+}
+
 // Bays read the EEPROM of their card, and all ones when empty (8.1, 8.10).
 func TestBayEEPROMs(t *testing.T) {
 	const (
