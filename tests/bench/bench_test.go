@@ -34,6 +34,8 @@ func TestFigures(t *testing.T) {
 	t.Run("ping", ping)
 	t.Run("forward", forward)
 	t.Run("memory", memory)
+	t.Run("interrupts", interrupts)
+	t.Run("pauses", pauses)
 }
 
 // peer is one way to run a 7200 image in the foreground with its console on a
