@@ -27,8 +27,11 @@ func programs(t *testing.T) {
 	}
 	measure := func(rounds int) *table.Table {
 		for _, c := range tests {
-			for range rounds {
+			for round := range rounds {
 				for _, x := range all {
+					if round > 0 && (x.column == colInterpreter || x.column == colDynamipsJ) {
+						continue // slow, and so less noisy: once is enough
+					}
 					x.run(t, filepath.Join(*programFolder, strings.Replace(x.elf, "bench", c.name, 1)), []cpuTest{c})
 				}
 			}

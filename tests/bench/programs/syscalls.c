@@ -142,6 +142,8 @@ int fstat(int fd, struct stat *st)
     return 0;
 }
 
+char *getcwd(char *name, size_t n) { return strncpy(name, "/", n); }
+
 int isatty(int fd) { return !fds[fd].file; }
 
 int unlink(const char *name)

@@ -1,0 +1,20 @@
+/* The parts of Mbed TLS that the benchmark uses. */
+#define MBEDTLS_HAVE_ASM
+#define MBEDTLS_AES_C
+#define MBEDTLS_BIGNUM_C
+#define MBEDTLS_CHACHA20_C
+#define MBEDTLS_CHACHAPOLY_C
+#define MBEDTLS_CIPHER_C
+#define MBEDTLS_CIPHER_MODE_CBC
+#define MBEDTLS_DES_C
+#define MBEDTLS_ECDH_C
+#define MBEDTLS_ECP_C
+#define MBEDTLS_ECP_DP_SECP256R1_ENABLED
+#define MBEDTLS_GCM_C
+#define MBEDTLS_MD5_C
+#define MBEDTLS_MD_C
+#define MBEDTLS_POLY1305_C
+#define MBEDTLS_SHA1_C
+#define MBEDTLS_SHA256_C
+#define MBEDTLS_ECP_NO_INTERNAL_RNG
+#include "mbedtls/check_config.h"
