@@ -22,6 +22,7 @@ stop          end it, with its NVRAM stored
 reload        stop and start
 suspend       halt its processor
 resume        let it go on
+confreg VALUE set its configuration register, now and for later starts
 send TEXT     type TEXT and a carriage return at its console
 `
 	LabHelp = `start [DEVICE ...]     run these devices, or all
@@ -58,12 +59,14 @@ func (dev *Device) Command(line string) error {
 		return dev.command(func() error {
 			return refuse(syscall.EINVAL, "%s takes nothing after it, found %q", words[0], strings.Join(words[1:], " "))
 		})
+	case words[0] == "confreg":
+		return dev.SetConfReg(strings.Join(words[1:], " "))
 	case words[0] == "send":
 		_, text, _ := strings.Cut(strings.TrimLeft(line, " \t"), "send")
 		text = strings.TrimPrefix(text, " ")
 		return dev.command(func() error { return dev.Type([]byte(text + "\r")) })
 	}
-	return dev.command(func() error { return unknown(line, "start, stop, reload, suspend, resume, send TEXT") })
+	return dev.command(func() error { return unknown(line, "start, stop, reload, suspend, resume, confreg VALUE, send TEXT") })
 }
 
 func unknown(line, accepted string) error {

@@ -335,6 +335,44 @@ func TestBadImage(t *testing.T) {
 }
 
 // TestCrash: kill -9 of a node leaves that router crashed and touches no other.
+// TestConfReg: a value set by hand holds for later starts, until the file asks for
+// another.
+func TestConfReg(t *testing.T) {
+	h := newHost(t)
+	text := server + "[[ROUTER R1]]\nconfreg = 0x2102\n"
+	h.mustApply("m", text)
+	check := func(what string, want uint16) {
+		t.Helper()
+		if got := h.nodes.Get("m", "R1").Spec().Config.ConfReg; got != want {
+			t.Errorf("%s: %#x, want %#x", what, got, want)
+		}
+		if info := h.device("m", "R1").Info(); !strings.Contains(info, fmt.Sprintf("confreg        0x%04x\n", want)) {
+			t.Errorf("%s: info has not %#x:\n%s", what, want, info)
+		}
+	}
+	check("of the file", 0x2102)
+	if err := h.device("m", "R1").Command("confreg 0x2142"); err != nil {
+		t.Fatal(err)
+	}
+	check("at once", 0x2142)
+	if err := h.device("m", "R1").Reload(); err != nil {
+		t.Fatal(err)
+	}
+	check("after a reload", 0x2142)
+	h.d.Release()
+	h.start()
+	h.mustApply("m", strings.Replace(text, "0x2102", "0x2101", 1))
+	if err := h.device("m", "R1").Reload(); err != nil {
+		t.Fatal(err)
+	}
+	check("when the file asks for another", 0x2101)
+	for _, bad := range []string{"confreg", "confreg 0x12345", "confreg all", "confreg 1 2"} {
+		if err := h.device("m", "R1").Command(bad); emud.Errno(err) != syscall.EINVAL || !strings.Contains(err.Error(), "0x2102") {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
+
 func TestCrash(t *testing.T) {
 	h := newHost(t)
 	h.mustApply("m", serial)

@@ -51,9 +51,12 @@ type kept struct {
 	// from those asked for because another lab has them.
 	Console given `json:"console,omitzero"`
 	AUX     given `json:"aux,omitzero"`
+	// ConfReg is the configuration register that a user set, in force while the
+	// lab file asks for what it asked for then.
+	ConfReg given `json:"confreg,omitzero"`
 }
 
-// given is a TCP port given in place of another.
+// given is a number given in place of another.
 type given struct {
 	Asked int `json:"asked"`
 	Given int `json:"given"`
@@ -411,7 +414,7 @@ func (dev *Device) start(pipes map[string]*os.File) (err error) {
 		Version: 1, Lab: dev.lab.name, Device: dev.name,
 		Config: vm.Config{
 			Name: dev.name, Instance: keep.Instance, Platform: "c" + strings.TrimPrefix(r.Model, "c"),
-			NPE: r.NPE, Midplane: r.Midplane, RAM: r.RAM, NVRAM: r.NVRAM, ConfReg: r.ConfReg,
+			NPE: r.NPE, Midplane: r.Midplane, RAM: r.RAM, NVRAM: r.NVRAM, ConfReg: keep.confReg(r),
 			Disk0: r.Disk0, Disk1: r.Disk1,
 			MAC: mac, Slots: r.Slots, IdlePC: idle, Quirks: r.Quirks, NoJIT: r.NoJIT, CheckJIT: r.CheckJIT, PerfMap: r.PerfMap,
 		},
@@ -506,6 +509,39 @@ func (dev *Device) stop() error {
 	dev.unplugged()
 	dev.lab.d.log.Info("router stopped", "lab", dev.lab.name, "device", dev.name)
 	return err
+}
+
+// confReg is the configuration register that the router r starts with.
+func (k kept) confReg(r *lab.Router) uint16 {
+	if k.ConfReg != (given{}) && k.ConfReg.Asked == int(r.ConfReg) {
+		return uint16(k.ConfReg.Given)
+	}
+	return r.ConfReg
+}
+
+// SetConfReg sets the device's configuration register, at once and for later
+// starts, until the lab file asks for another.
+func (dev *Device) SetConfReg(value string) error {
+	return dev.command(func() error {
+		v, err := strconv.ParseUint(value, 0, 16)
+		if err != nil {
+			return refuse(syscall.EINVAL, "confreg %s: expected a register value from 0x0 to 0xffff, such as 0x2102", value)
+		}
+		dev.mu.Lock()
+		keep := dev.keep
+		keep.ConfReg = given{int(dev.router.ConfReg), int(v)}
+		dev.mu.Unlock()
+		if err := writeJSON(dev.keepPath(), keep); err != nil {
+			return err
+		}
+		dev.mu.Lock()
+		dev.keep.ConfReg = keep.ConfReg
+		dev.mu.Unlock()
+		if n := dev.running(); n != nil {
+			return n.SetConfReg(uint16(v))
+		}
+		return nil
+	})
 }
 
 // wish notes whether the device should run, so that it outlives the daemon.

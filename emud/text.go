@@ -94,12 +94,12 @@ func (dev *Device) Info() string {
 	}
 	fact("ram", "%d MB", r.RAM)
 	fact("nvram", "%d KB", r.NVRAM)
-	fact("confreg", "0x%04x", r.ConfReg)
 	dev.mu.Lock()
-	instance := dev.keep.Instance
+	keep := dev.keep
 	dev.mu.Unlock()
+	fact("confreg", "0x%04x", keep.confReg(r))
 	fact("mac", "%s", dev.baseMAC())
-	fact("instance", "%d", instance)
+	fact("instance", "%d", keep.Instance)
 	fact("idlepc", "%s", r.IdlePC)
 	if r.Console != 0 {
 		fact("console", "%d", r.Console)

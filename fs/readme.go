@@ -25,7 +25,7 @@ alone for 0.2 s. One with an error is refused: the close or rename fails with
     status ctl errors result
     files/         what the lab file names by relative paths; a plain folder
     DEVICE/
-      ctl errors   start, stop, reload, suspend, resume, send TEXT
+      ctl errors   start, stop, reload, suspend, resume, confreg VALUE, send TEXT
       start stop reload suspend resume     the same by touch
       state        stopped, booting, running, suspended or crashed
       info stats   facts and counters

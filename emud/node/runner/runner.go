@@ -14,10 +14,8 @@
 //
 // # State
 //
-// A router is booting from its start, or a reset, until its console has printed
-// something and then nothing for a second: it then waits for a user, or for
-// others, and counts as running. That holds for every guest, without a look at
-// what it prints.
+// A router is booting from its start, or a restart, until it waits for a user or
+// for others, and then counts as running; see watch.go for how that is seen.
 package runner
 
 import (
@@ -77,13 +75,9 @@ type Options struct {
 	New func(vm.Config, vm.Host) (Machine, error)
 }
 
-const (
-	// startTimeout is how long a node waits for its description before it
-	// takes the daemon for dead.
-	startTimeout = 30 * time.Second
-	// quiet is how long a console must have printed nothing.
-	quiet = time.Second
-)
+// startTimeout is how long a node waits for its description before it takes the
+// daemon for dead.
+const startTimeout = 30 * time.Second
 
 // runner is a node.
 type runner struct {
@@ -103,7 +97,7 @@ type runner struct {
 	nvram, vars  *os.File
 
 	started chan struct{} // closed when the router runs
-	reboot  chan struct{} // a reset was asked for
+	reboot  chan struct{} // the router was restarted, by a user or its guest
 	end     chan ending
 	once    sync.Once
 	replied chan struct{} // takes a value when an OpStop was answered
@@ -177,6 +171,7 @@ func run(opt Options) error {
 	case e = <-r.end:
 	case <-r.machine.Done():
 		e = r.ownEnd()
+		r.logConsole(e.event.Reason)
 	case <-terminate:
 		e = ending{event: node.Event{State: node.Stopped, Reason: "terminated"}}
 	}
@@ -312,10 +307,7 @@ func (r *runner) handle(m *node.Received) (body any, content *os.File, err error
 	case node.OpReset:
 		r.setState(node.Booting)
 		r.machine.Reset()
-		select {
-		case r.reboot <- struct{}{}:
-		default:
-		}
+		r.rebooted()
 		return nil, nil, nil
 	case node.OpStop:
 		saved := make(chan struct{})
@@ -389,16 +381,6 @@ func (r *runner) setState(s node.State) {
 	}
 }
 
-// booted changes the state from booting to running.
-func (r *runner) booted() {
-	r.mu.Lock()
-	booting := r.state == node.Booting
-	r.mu.Unlock()
-	if booting {
-		r.setState(node.Running)
-	}
-}
-
 func (r *runner) broadcast(e node.Event) {
 	b, err := json.Marshal(e)
 	if err != nil {
@@ -412,40 +394,6 @@ func (r *runner) broadcast(e node.Event) {
 	r.mu.Unlock()
 	for _, c := range conns {
 		c.Send(node.Message{Op: node.OpEvent, Body: b})
-	}
-}
-
-// watchConsole waits for the router to have booted, and again after each reset.
-func (r *runner) watchConsole() {
-	sub := r.console.Subscribe(true)
-	printed := make(chan struct{}, 1)
-	go func() {
-		buf := make([]byte, 4096)
-		for {
-			if _, err := sub.Read(buf); err != nil {
-				return
-			}
-			select {
-			case printed <- struct{}{}:
-			default:
-			}
-		}
-	}()
-	timer := time.NewTimer(quiet)
-	timer.Stop()
-	for {
-		select {
-		case <-printed:
-			if r.getState() == node.Booting {
-				timer.Reset(quiet)
-			}
-		case <-r.reboot:
-			// The boot ROM prints at once; it may all have been printed, and seen
-			// here, before the reset was told of.
-			timer.Reset(quiet)
-		case <-timer.C:
-			r.booted()
-		}
 	}
 }
 

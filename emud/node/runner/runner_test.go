@@ -57,3 +57,29 @@ func TestAllowedCallsStartNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestPrompts(t *testing.T) {
+	for _, c := range []struct {
+		parts  []string
+		prompt bool
+	}{
+		{[]string{"Press RETURN\r\n", "Rou", "ter>"}, true},
+		{[]string{"Router#\r\nRouter# "}, true},
+		{[]string{"Continue? [yes/no]: "}, true},
+		{[]string{"Loading ....\r\n"}, false},
+		{[]string{"Loading ...."}, false},
+		{[]string{strings.Repeat("x", 500), "rommon 1 >"}, true},
+		{[]string{""}, false},
+	} {
+		var tail []byte
+		for _, p := range c.parts {
+			tail = lastLine(tail, []byte(p))
+		}
+		if len(tail) > tailSize {
+			t.Errorf("%q: %d bytes are kept", c.parts, len(tail))
+		}
+		if got := looksLikePrompt(tail); got != c.prompt {
+			t.Errorf("%q: %v, want %v", c.parts, got, c.prompt)
+		}
+	}
+}

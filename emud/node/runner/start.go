@@ -145,6 +145,10 @@ func (r *runner) host(image *os.File) (vm.Host, error) {
 		return vm.Host{}, fmt.Errorf("image: %w", err)
 	}
 	h := vm.Host{Image: b, Console: r.console, AUX: r.aux, Log: r.log.line}
+	h.Restarted = func() {
+		r.logConsole("the guest restarted the router")
+		r.rebooted()
+	}
 	found := ""
 	if h.NVRAM, found, err = store.Load(r.nvram); err != nil {
 		return vm.Host{}, fmt.Errorf("NVRAM: %w", err)
