@@ -100,3 +100,20 @@ func BenchmarkFPU(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkEnter measures an empty way into generated code and back.
+func BenchmarkEnter(b *testing.B) {
+	box := newBox(b)
+	e, err := New(box.CPU, Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer e.Close()
+	stub := e.code(e.stubs.enter)
+	e.words.budget, e.words.entry = 1, e.code(e.stubs.interp)
+	for range b.N {
+		if exit := enter(e.ptr, stub); exit != exitInterp {
+			b.Fatalf("exit %d", exit)
+		}
+	}
+}

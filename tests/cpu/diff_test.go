@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	instructions = flag.Uint64("instructions", 25_000_000, "random instructions to compare with qemu")
+	instructions = flag.Uint64("instructions", 50_000_000, "random instructions to compare with qemu")
 	seed         = flag.Uint64("seed", 0, "first seed; 0 takes one from the clock")
 )
 
