@@ -60,7 +60,7 @@ const quantum = 20000
 
 // statsEvery is after how many runs of the CPU the translator's counters are
 // copied for Stats.
-const statsEvery = 256
+const statsEvery = 32
 
 // State is what a machine is doing.
 type State int32

@@ -115,13 +115,19 @@ func (c *contender) run(t *testing.T, elf string, tests []cpuTest) {
 		tty.Close()
 	}()
 	var begin time.Time
+	var used float64
 	for s := bufio.NewScanner(tty); s.Scan(); {
 		f := strings.Fields(s.Text())
 		switch {
 		case len(f) == 2 && f[0] == "B":
-			begin = time.Now()
+			begin, used = time.Now(), processorTime(cmd.Process.Pid)
 		case len(f) >= 4 && f[0] == "E":
+			// What others do on this machine does not count, nor does what the program
+			// does on a second processor.
 			d := time.Since(begin).Seconds()
+			if spent := processorTime(cmd.Process.Pid) - used; spent > 0 {
+				d = min(d, spent)
+			}
 			i := slices.IndexFunc(tests, func(x cpuTest) bool { return x.name == f[1] })
 			switch old, ok := c.best[f[1]]; {
 			case i < 0:
@@ -138,6 +144,20 @@ func (c *contender) run(t *testing.T, elf string, tests []cpuTest) {
 		}
 	}
 	t.Errorf("%s: the benchmark did not end", c.name)
+}
+
+// processorTime returns for how many seconds the threads of a process have run, 0
+// where the kernel does not say.
+func processorTime(pid int) (seconds float64) {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	for _, f := range files {
+		text, _ := os.ReadFile(f)
+		var ns float64
+		if _, err := fmt.Sscan(string(text), &ns); err == nil {
+			seconds += ns / 1e9
+		}
+	}
+	return seconds
 }
 
 // cpu runs the fixed guest benchmark.

@@ -131,7 +131,7 @@ func Slower(old, now *Table, figure, ratio string) (rows, report []string) {
 	return rows, report
 }
 
-// ErrNone is returned for a document without the table.
+// ErrNone is returned for a document without the table, or with an empty one.
 var ErrNone = errors.New("there is no such table in the document")
 
 func find(document []byte, name string) (start, end int, err error) {
@@ -188,6 +188,9 @@ func Read(path, name string) (*Table, error) {
 			r.Values = append(r.Values, v)
 		}
 		t.Rows = append(t.Rows, r)
+	}
+	if t.Columns == nil {
+		return nil, fmt.Errorf("%s: %w", name, ErrNone)
 	}
 	return t, nil
 }

@@ -42,6 +42,9 @@ func TestUpdateAndRead(t *testing.T) {
 	if got.Get("alu", "dynemu") != 2140 || got.Get("odd", "dynemu") != 12.3 || !math.IsNaN(got.Get("odd", "peer")) || got.Get("geometric mean", "ratio") != 1.70 {
 		t.Errorf("read %+v", got)
 	}
+	if _, err := Read(path, "other"); !errors.Is(err, ErrNone) {
+		t.Errorf("an empty table: %v", err)
+	}
 	if _, err := Read(path, "none"); !errors.Is(err, ErrNone) {
 		t.Errorf("a table that is not there: %v", err)
 	}
