@@ -524,6 +524,76 @@ func TestPortsOfTwoLabs(t *testing.T) {
 
 // TestFailures: what fails is reported, the rest goes on, and the next apply
 // makes up for it.
+// TestPortsOfOtherPrograms: a port that another program has, and the lab file does
+// not name, is replaced; one that it names keeps its router stopped.
+func TestPortsOfOtherPrograms(t *testing.T) {
+	h := newHost(t)
+	first := freePorts(8)
+	listen := func(port int) net.Listener {
+		t.Helper()
+		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { ln.Close() })
+		return ln
+	}
+	foreign, second := listen(first), listen(first+2)
+	text := fmt.Sprintf("[localhost]\nconsole = %d\n[[ROUTER R1]]\n[[ROUTER R2]]\n[[ROUTER R3]]\nconsole = %d\n", first, first+2)
+	result := h.mustApply("m", text)
+	ports := func() (got [3]int) {
+		for i := range got {
+			if n := h.nodes.Get("m", fmt.Sprintf("R%d", i+1)); n != nil {
+				got[i] = n.Spec().ConsolePort - first
+			} else {
+				got[i] = -1
+			}
+		}
+		return got
+	}
+	// 1 is R2's and 2 R3's.
+	if got, want := ports(), [3]int{3, 1, -1}; got != want {
+		t.Errorf("ports from the base on are %v, want %v", got, want)
+	}
+	for _, want := range []string{
+		fmt.Sprintf("m.net:3:1: warning: console port %d of R1 is in use by another program; it has %d\n", first, first+3),
+		fmt.Sprintf("m.net:5:1: warning: R3 stays stopped: console port %d: another program listens on it\n", first+2),
+	} {
+		if !strings.Contains(result, want) {
+			t.Errorf("result:\n%swant:\n%s", result, want)
+		}
+	}
+	if status := emud.Status(h.d.Lab("m")); !strings.Contains(status, fmt.Sprint(first+3)) {
+		t.Errorf("status:\n%s", status)
+	}
+	id := h.nodes.Get("m", "R1").ID()
+	calm := func(what string) {
+		t.Helper()
+		if err := h.d.Lab("m").Command("apply"); err != nil {
+			t.Fatal(err)
+		}
+		result, _ := h.d.Lab("m").Result()
+		if strings.Contains(result, "changed") || h.nodes.Get("m", "R1").ID() != id || strings.Contains(h.device("m", "R1").Info(), "at next start") {
+			t.Errorf("%s: result %q\n%s", what, result, h.device("m", "R1").Info())
+		}
+	}
+	calm("applied again")
+	h.d.Release()
+	h.start()
+	calm("with a new daemon")
+	// Free again, the port is taken at the next start.
+	foreign.Close()
+	second.Close()
+	for _, name := range []string{"R1", "R3"} {
+		if err := h.device("m", name).Reload(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, want := ports(), [3]int{0, 1, 2}; got != want {
+		t.Errorf("ports from the base on are %v, want %v", got, want)
+	}
+}
+
 func TestFailures(t *testing.T) {
 	for _, method := range []string{"EnsureNamespace", "EnsureTAP", "Link", "Attach", "EnsureLAN", "OpenTAP"} {
 		t.Run(method, func(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -60,6 +59,9 @@ type kept struct {
 type given struct {
 	Asked int `json:"asked"`
 	Given int `json:"given"`
+	// Foreign tells that a program that is no router of this daemon had the TCP
+	// port when the device was started.
+	Foreign bool `json:"foreign,omitempty"`
 }
 
 func newDevice(l *Lab, r *lab.Router) (*Device, error) {
@@ -96,13 +98,10 @@ func (dev *Device) assign(r *lab.Router, others, own map[int]bool) ([]lab.Messag
 		keep.MAC = baseMAC(r.Instance, dev.lab.name, dev.name)
 	}
 	var msgs []lab.Message
-	for _, p := range []struct {
-		name string
-		port *int
-		kept *given
-	}{{"console", &r.Console, &keep.Console}, {"aux", &r.AUX, &keep.AUX}} {
+	for _, p := range consolePorts(r, &keep) {
 		asked := *p.port
-		if asked == 0 || !others[asked] {
+		foreign := p.kept.Foreign && p.kept.Asked == asked && !p.named
+		if asked == 0 || !others[asked] && !foreign {
 			*p.kept = given{}
 			continue
 		}
@@ -111,12 +110,11 @@ func (dev *Device) assign(r *lab.Router, others, own map[int]bool) ([]lab.Messag
 			for n < 65536 && (others[n] || own[n]) {
 				n++
 			}
-			*p.kept = given{asked, n}
+			*p.kept = given{Asked: asked, Given: n}
 		}
 		*p.port = p.kept.Given
 		own[*p.port] = true
-		msgs = append(msgs, lab.Message{File: dev.lab.name + ".net", Line: r.Line, Column: 1, Severity: lab.Warning,
-			Text: fmt.Sprintf("%s port %d of %s is in use by another lab; it has %d", p.name, asked, r.Name, *p.port)})
+		msgs = append(msgs, dev.portMessage(r, p))
 	}
 	dev.keep = keep
 	dev.mu.Unlock()
@@ -377,11 +375,8 @@ func (dev *Device) start(pipes map[string]*os.File) (err error) {
 			return err
 		}
 	}
-	if files.ConsoleListener, err = own(listen(r.Console)); err != nil {
-		return fmt.Errorf("console port %d: %w", r.Console, err)
-	}
-	if files.AUXListener, err = own(listen(r.AUX)); err != nil {
-		return fmt.Errorf("AUX port %d: %w", r.AUX, err)
+	if r, err = dev.listenAll(r, &files, own); err != nil {
+		return err
 	}
 	tty := ""
 	if files.PTYMaster, files.PTYSlave, tty, err = openPTY(dev.lab.d.opt.Group); err != nil {
@@ -459,22 +454,6 @@ func (dev *Device) checkImage(f *os.File, path string) error {
 	return nil
 }
 
-// listen opens a TCP port of this machine for the node; port 0 gives none.
-func listen(port int) (*os.File, error) {
-	if port == 0 {
-		return nil, nil
-	}
-	ln, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-	if err != nil {
-		if errors.Is(err, syscall.EADDRINUSE) {
-			return nil, errors.New("another program listens on it")
-		}
-		return nil, err
-	}
-	defer ln.Close()
-	return ln.(*net.TCPListener).File()
-}
-
 // stop ends the device's node with its storage written; none is no error.
 func (dev *Device) stop() error {
 	dev.mu.Lock()
@@ -529,7 +508,7 @@ func (dev *Device) SetConfReg(value string) error {
 		}
 		dev.mu.Lock()
 		keep := dev.keep
-		keep.ConfReg = given{int(dev.router.ConfReg), int(v)}
+		keep.ConfReg = given{Asked: int(dev.router.ConfReg), Given: int(v)}
 		dev.mu.Unlock()
 		if err := writeJSON(dev.keepPath(), keep); err != nil {
 			return err

@@ -434,6 +434,9 @@ func (l *Lab) startAll(rep *report, topo *lab.Lab) {
 			rep.addf("%s: %s", l.place(dev), err)
 		} else {
 			rep.addf("%s started", dev.name)
+			for _, m := range dev.foreignPorts() {
+				rep.addf("%s", m)
+			}
 		}
 	}
 	for _, dev := range starting {

@@ -58,6 +58,13 @@ type Router struct {
 	consoleBase, auxBase int  // of the server section; auxBase 0: no AUX port unless written
 }
 
+// ConsoleNamed and AUXNamed report whether the file names the TCP port, rather
+// than leave it to the emulator.
+func (r *Router) ConsoleNamed() bool { return r.consoleSet }
+
+// AUXNamed is ConsoleNamed for the AUX port.
+func (r *Router) AUXNamed() bool { return r.auxSet }
+
 // Kind tells what a port carries.
 type Kind string
 
