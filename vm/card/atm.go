@@ -16,7 +16,7 @@ var atmEEPROM = []uint16{
 // and a bridge that nothing is known of (14.1).
 func atmCard(c *built, s Slot) error {
 	w := newWindow(c, s, tneta1570.WindowSize)
-	p := tneta1570.New(tneta1570.Config{Memory: s.Map, Clock: s.Clock, IRQ: s.IRQ(0), Window: w, Log: s.Log})
+	p := tneta1570.New(tneta1570.Config{Memory: s.Map.Bus(), Clock: s.Clock, IRQ: s.IRQ(0), Window: w, Log: s.Log})
 	w.region.Dev = p
 	c.ports = append(c.ports, atmPort{p})
 	if err := c.add(p); err != nil {

@@ -17,7 +17,7 @@ var briEEPROM = []uint16{
 // card is an experiment, a guest can identify it, set its controller up and
 // send; nothing reaches a wire, and nothing comes from one.
 func briCard(c *built, s Slot) error {
-	m := munich32.New(munich32.Config{Memory: s.Map, Clock: s.Clock, Interrupt: s.RaiseNetwork})
+	m := munich32.New(munich32.Config{Memory: s.Map.Bus(), Clock: s.Clock, Interrupt: s.RaiseNetwork})
 	w := newWindow(c, s, xc4013.WindowSize)
 	g := gateArray{xc4013.New(xc4013.Config{Munich: m, Window: w, Activated: s.RaiseManagement}), m}
 	w.region.Dev = g

@@ -177,7 +177,7 @@ func (c *built) add(p part) error {
 
 func oneDEC21140(c *built, s Slot) error {
 	w := newWindow(c, s, dec21140.WindowSize)
-	p := dec21140.New(dec21140.Config{Memory: s.Map, Clock: s.Clock, IRQ: s.IRQ(0), Window: w})
+	p := dec21140.New(dec21140.Config{Memory: s.Map.Bus(), Clock: s.Clock, IRQ: s.IRQ(0), Window: w})
 	w.region.Dev = p
 	c.ports = append(c.ports, ethernet{p, "f"})
 	return c.add(p)
@@ -188,7 +188,7 @@ func (c *built) addAm79C970A(s Slot, ports int) error {
 	for i := range ports {
 		w := newWindow(c, s, am79c971.WindowSize)
 		p := am79c971.New(am79c971.Config{
-			Model: am79c971.Am79C970A, Memory: s.Map, Clock: s.Clock, IRQ: s.IRQ(i), Window: w,
+			Model: am79c971.Am79C970A, Memory: s.Map.Bus(), Clock: s.Clock, IRQ: s.IRQ(i), Window: w,
 		})
 		w.region.Dev = p
 		c.ports = append(c.ports, ethernet{p, "e"})
@@ -204,7 +204,7 @@ func (c *built) add82543(s Slot, letters ...string) error {
 	for i, letter := range letters {
 		w := newWindow(c, s, i8254x.WindowSize)
 		p := i8254x.New(i8254x.Config{
-			Profile: i8254x.Router, Memory: s.Map, Clock: s.Clock, IRQ: s.IRQ(i), Window: w,
+			Profile: i8254x.Router, Memory: s.Map.Bus(), Clock: s.Clock, IRQ: s.IRQ(i), Window: w,
 			Unswap: func(pa uint64, n int) (uint64, bool) { return unswap(s.Map, pa, n) },
 		})
 		w.region.Dev = p
@@ -246,7 +246,7 @@ func unswap(m *mem.Map, pa uint64, n int) (uint64, bool) {
 func (c *built) addMueslix(s Slot, chips int) error {
 	for i := range chips {
 		w := newWindow(c, s, mueslix.WindowSize)
-		p := mueslix.New(mueslix.Config{Mode: mueslix.Mode1, Memory: s.Map, Clock: s.Clock, IRQ: s.IRQ(i), Window: w, Log: s.Log})
+		p := mueslix.New(mueslix.Config{Mode: mueslix.Mode1, Memory: s.Map.Bus(), Clock: s.Clock, IRQ: s.IRQ(i), Window: w, Log: s.Log})
 		w.region.Dev = p
 		for n := range mueslix.Channels {
 			c.ports = append(c.ports, serial{p, n})

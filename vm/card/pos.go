@@ -18,7 +18,7 @@ var posEEPROM = []uint16{
 func posCard(c *built, s Slot) error {
 	w := newWindow(c, s, posoc3.WindowSize)
 	p := posoc3.New(posoc3.Config{
-		Memory: s.Map, Clock: s.Clock, IRQ: s.IRQ(0), Window: w,
+		Memory: s.Map.Bus(), Clock: s.Clock, IRQ: s.IRQ(0), Window: w,
 		Unswap: func(pa uint64, n int) (uint64, bool) { return unswap(s.Map, pa, n) },
 	})
 	w.region.Dev = p

@@ -193,47 +193,61 @@ func (m *Map) Written(r *Region, off, n uint64) {
 // ReadAt fills p from physical address pa as a bus master does: uncached, RAM
 // copied, devices read in the widest naturally aligned units, undefined
 // addresses read as zero.
-func (m *Map) ReadAt(pa uint64, p []byte) {
+func (m *Map) ReadAt(pa uint64, p []byte) { m.read(pa, p, readDevice) }
+
+func (m *Map) read(pa uint64, p []byte, device func(r *Region, pa uint64, p []byte) int) {
 	for len(p) > 0 {
 		r := m.Find(pa, false)
+		var n int
 		switch {
 		case r == nil:
-			n := min(len(p), int(PageSize-pa%PageSize))
+			n = min(len(p), int(PageSize-pa%PageSize))
 			clear(p[:n])
-			pa, p = pa+uint64(n), p[n:]
 		case r.RAM != nil:
-			n := copy(p, r.RAM[pa-r.Base:m.limit(r, pa)])
-			pa, p = pa+uint64(n), p[n:]
+			n = copy(p, r.RAM[pa-r.Base:m.limit(r, pa)])
 		default:
-			n := unit(pa, len(p))
-			putBE(p[:n], r.Dev.Read(pa-r.Base, n))
-			pa, p = pa+uint64(n), p[n:]
+			n = device(r, pa, p)
 		}
+		pa, p = pa+uint64(n), p[n:]
 	}
 }
 
+// readDevice reads one unit and returns its length.
+func readDevice(r *Region, pa uint64, p []byte) int {
+	n := unit(pa, len(p))
+	putBE(p[:n], r.Dev.Read(pa-r.Base, n))
+	return n
+}
+
 // WriteAt stores p at physical address pa as a bus master does.
-func (m *Map) WriteAt(pa uint64, p []byte) {
+func (m *Map) WriteAt(pa uint64, p []byte) { m.write(pa, p, writeDevice) }
+
+func (m *Map) write(pa uint64, p []byte, device func(r *Region, pa uint64, p []byte) int) {
 	for len(p) > 0 {
 		r := m.Find(pa, false)
+		var n int
 		switch {
 		case r == nil:
-			n := min(len(p), int(PageSize-pa%PageSize))
-			pa, p = pa+uint64(n), p[n:]
+			n = min(len(p), int(PageSize-pa%PageSize))
 		case r.RAM != nil:
 			off := pa - r.Base
-			n := min(len(p), int(m.limit(r, pa)-off))
+			n = min(len(p), int(m.limit(r, pa)-off))
 			if !r.ReadOnly {
 				copy(r.RAM[off:], p[:n])
 				m.Written(r, off, uint64(n))
 			}
-			pa, p = pa+uint64(n), p[n:]
 		default:
-			n := unit(pa, len(p))
-			r.Dev.Write(pa-r.Base, n, getBE(p[:n]))
-			pa, p = pa+uint64(n), p[n:]
+			n = device(r, pa, p)
 		}
+		pa, p = pa+uint64(n), p[n:]
 	}
+}
+
+// writeDevice writes one unit and returns its length.
+func writeDevice(r *Region, pa uint64, p []byte) int {
+	n := unit(pa, len(p))
+	r.Dev.Write(pa-r.Base, n, getBE(p[:n]))
+	return n
 }
 
 // limit returns the offset in r at which a run of RAM that starts at pa ends:
@@ -253,45 +267,39 @@ func (m *Map) limit(r *Region, pa uint64) uint64 {
 
 // Read32 reads a 32-bit big-endian word at pa, which must be a multiple of 4.
 // In RAM the access is atomic, so a descriptor's ownership bit can be tested.
-func (m *Map) Read32(pa uint64) uint32 {
+func (m *Map) Read32(pa uint64) uint32 { return m.read32(pa, readDevice) }
+
+func (m *Map) read32(pa uint64, device func(r *Region, pa uint64, p []byte) int) uint32 {
 	r := m.Find(pa, false)
-	switch {
-	case r == nil:
+	if r == nil {
 		return 0
-	case r.RAM != nil:
-		off := pa - r.Base
-		if off%4 == 0 {
-			return swap32(atomic.LoadUint32((*uint32)(unsafe.Pointer(&r.RAM[off]))))
-		}
-		var b [4]byte
-		m.ReadAt(pa, b[:])
-		return binary.BigEndian.Uint32(b[:])
-	default:
-		return uint32(r.Dev.Read(pa-r.Base, 4))
 	}
+	if off := pa - r.Base; r.RAM != nil && off%4 == 0 {
+		return swap32(atomic.LoadUint32((*uint32)(unsafe.Pointer(&r.RAM[off]))))
+	}
+	var b [4]byte
+	m.read(pa, b[:], device)
+	return binary.BigEndian.Uint32(b[:])
 }
 
 // Write32 stores a 32-bit big-endian word at pa, which must be a multiple of 4.
-func (m *Map) Write32(pa uint64, v uint32) {
+func (m *Map) Write32(pa uint64, v uint32) { m.write32(pa, v, writeDevice) }
+
+func (m *Map) write32(pa uint64, v uint32, device func(r *Region, pa uint64, p []byte) int) {
 	r := m.Find(pa, false)
-	switch {
-	case r == nil:
-	case r.RAM != nil:
-		off := pa - r.Base
-		if r.ReadOnly {
-			return
-		}
-		if off%4 == 0 {
+	if r == nil {
+		return
+	}
+	if off := pa - r.Base; r.RAM != nil && off%4 == 0 {
+		if !r.ReadOnly {
 			atomic.StoreUint32((*uint32)(unsafe.Pointer(&r.RAM[off])), swap32(v))
 			m.Written(r, off, 4)
-			return
 		}
-		var b [4]byte
-		binary.BigEndian.PutUint32(b[:], v)
-		m.WriteAt(pa, b[:])
-	default:
-		r.Dev.Write(pa-r.Base, 4, uint64(v))
+		return
 	}
+	var b [4]byte
+	binary.BigEndian.PutUint32(b[:], v)
+	m.write(pa, b[:], device)
 }
 
 func unit(pa uint64, n int) int {

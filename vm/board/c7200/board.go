@@ -369,7 +369,7 @@ func (b *Board) setConfReg() {
 func (b *Board) buildControllers() error {
 	for i := range b.npe.controllers {
 		cfg := gt64k.Config{
-			Model: b.npe.controller, Memory: b.mem, Backed: b.backed, PCI: b.ports, Log: b.logf("GT"),
+			Model: b.npe.controller, Memory: b.mem.Bus(), Backed: b.backed, PCI: b.ports, Log: b.logf("GT"),
 		}
 		addr, name := uint64(addrController), "gt"
 		if i == 0 {

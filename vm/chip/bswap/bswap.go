@@ -10,12 +10,27 @@ import (
 	"math/bits"
 
 	"dynemu/vm/chip"
+	"dynemu/vm/mem"
 )
 
 // Window shows the physical memory at Base byte-swapped. It has no state.
 type Window struct {
 	Mem  chip.Memory
 	Base uint64 // physical address of the target, a multiple of 8
+
+	lanes chip.Lanes
+}
+
+// ReadThrough implements mem.View.
+func (w *Window) ReadThrough(b *mem.Bus, off uint64, p []byte) {
+	w.lanes.Memory = b
+	w.lanes.ReadAt(w.Base+off, p)
+}
+
+// WriteThrough implements mem.View.
+func (w *Window) WriteThrough(b *mem.Bus, off uint64, p []byte) {
+	w.lanes.Memory = b
+	w.lanes.WriteAt(w.Base+off, p)
 }
 
 // Read implements mem.Device. A 64-bit access, which the reference leaves

@@ -1,6 +1,7 @@
 package bswap
 
 import (
+	"bytes"
 	"testing"
 
 	"dynemu/vm/mem"
@@ -107,5 +108,29 @@ func TestBase(t *testing.T) {
 	w := &Window{Mem: m, Base: 0x100}
 	if got := w.Read(4, 4); got != 0x44332211 {
 		t.Errorf("%#x", got)
+	}
+}
+
+// Bus masters see through the window, but not to devices.
+func TestBusMaster(t *testing.T) {
+	m, w, d := fixture(t)
+	if err := m.Add(&mem.Region{Name: "swapped", Base: 0xC0000000, Len: 0x4000, Dev: w}); err != nil {
+		t.Fatal(err)
+	}
+	b := m.Bus()
+	m.Write32(0x100, 0x11223344)
+	m.Write32(0x104, 0x55667788)
+	got := make([]byte, 5)
+	b.ReadAt(0xC0000101, got)
+	if want := []byte{0x33, 0x22, 0x11, 0x88, 0x77}; !bytes.Equal(got, want) {
+		t.Errorf("read % x, want % x", got, want)
+	}
+	b.WriteAt(0xC0000102, []byte{0xAA, 0xBB, 0xCC})
+	if a, c := m.Read32(0x100), m.Read32(0x104); a != 0xBBAA3344 || c != 0x556677CC {
+		t.Errorf("written: %08X %08X", a, c)
+	}
+	d.v = 0x12345678
+	if b.Write32(0xC0002000, 1); d.v != 0x12345678 || b.Read32(0xC0002000) != 0 {
+		t.Error("a device answers a bus master")
 	}
 }
