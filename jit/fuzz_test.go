@@ -172,7 +172,7 @@ func TestRandomPrograms(t *testing.T) {
 	for _, o := range []struct {
 		Options
 		change []func(*mips.Config)
-	}{{}, {Options: check}, {change: []func(*mips.Config){lenient}}} {
+	}{{}, {Options: Options{CodeBytes: tablesOnly}}, {Options: check}, {change: []func(*mips.Config){lenient}}} {
 		p := newPair(t, o.Options, o.change...)
 		var n uint64
 		for s := first; s < first+uint64(*fuzzPrograms); s++ {
@@ -286,20 +286,29 @@ func runProgram(p *pair, r *rand.Rand, code []byte, step int) error {
 	return nil
 }
 
+// tablesOnly is a size of code memory with which there is no window.
+const tablesOnly = 2 << slotShift
+
 // FuzzPages runs arbitrary pages as code on both engines, with random registers and
 // TLBs, and with so little code memory that it is full all the time.
 func FuzzPages(f *testing.F) {
 	f.Add([]byte{0x42, 0, 0, 2, 0x42, 0, 0, 6, 0x40, 0x84, 0x60, 0}, uint64(1))
 	f.Add([]byte{0x10, 0, 0xff, 0xff, 0, 0, 0, 0}, uint64(2))
 	f.Add([]byte{0x03, 0xe0, 0, 8, 0x10, 0, 0xff, 0xff}, uint64(3))
-	p := newPair(f, Options{CodeBytes: 64 << 10})
+	// With the window, and with tables alone.
+	pairs := []*pair{newPair(f, Options{CodeBytes: 64 << 10}), newPair(f, Options{CodeBytes: tablesOnly})}
+	if pairs[0].e.win == nil || pairs[1].e.win != nil {
+		f.Fatal("these are not the two ways to memory")
+	}
 	f.Fuzz(func(t *testing.T, code []byte, seed uint64) {
 		code = code[:min(len(code)&^3, 4*mem.PageSize)]
 		if len(code) == 0 {
 			return
 		}
-		if err := runProgram(p, rand.New(rand.NewPCG(seed, 0)), code, 1<<20); err != nil {
-			t.Fatal(err)
+		for _, p := range pairs {
+			if err := runProgram(p, rand.New(rand.NewPCG(seed, 0)), code, 1<<20); err != nil {
+				t.Fatal(err)
+			}
 		}
 	})
 }
