@@ -188,11 +188,12 @@ type Engine struct {
 
 	done bool // the access that generated code left for was made
 
-	win      *window // nil: there is none
-	winStale bool    // the window must be filled again
-	accesses []windowAccess
-	slow     map[uint64]bool // physical addresses of instructions that do not use the window
-	faulted  bool            // the access in progress faulted
+	win        *window                  // nil: there is none
+	winStale   bool                     // the window must be filled again
+	entryShown [mips.MaxTLB][]shownPage // what it shows of each TLB entry
+	accesses   []windowAccess
+	slow       map[uint64]bool // physical addresses of instructions that do not use the window
+	faulted    bool            // the access in progress faulted
 
 	check *checker // nil: what generated code does is not repeated
 
@@ -918,6 +919,7 @@ func (e *Engine) forgetDevices() {
 // EntryChanged implements mips.Engine.
 func (e *Engine) EntryChanged(i int) {
 	e.forgetDevices()
+	e.hideEntry(i)
 	for _, f := range e.entryPages[i] {
 		f.view.reads[f.page], f.view.writes[f.page] = 0, 0
 	}
@@ -948,6 +950,7 @@ func (e *Engine) ASIDChanged() {
 func (e *Engine) TranslationsChanged() {
 	e.forgetDevices()
 	for i := range e.entryPages {
+		e.hideEntry(i)
 		for _, f := range e.entryPages[i] {
 			f.view.reads[f.page], f.view.writes[f.page] = 0, 0
 		}

@@ -36,7 +36,7 @@ func TestWindowFaults(t *testing.T) {
 		{"memory", 0x80012000, 0},
 		{"device", 0xbe000000, 2},
 		{"nothing", 0x9f000000, 2},
-		{"uncached memory", 0xa0012000, 2},
+		{"uncached memory", 0xa0012000, 1},
 		{"code", 0x80001800, 1},
 		{"mapped", 0x00400000, 1},
 		{"unaligned", 0x80012002, 0},
@@ -58,6 +58,70 @@ func TestWindowFaults(t *testing.T) {
 			p.runBoth(400, 7)
 			if got := p.faults(); got < c.faults || got > 2 {
 				t.Errorf("%d faults, want %d", got, c.faults)
+			}
+		})
+	}
+}
+
+// TestWindowMapped has a page of the TLB, of several sizes, shown in the window, and
+// moved, taken the right to write, and made local while it is.
+func TestWindowMapped(t *testing.T) {
+	const (
+		at         = 0x60000000
+		valid      = 1<<1 | 3<<3 // cached
+		dirty      = 1 << 2
+		global     = 1
+		tlbwi      = 0x42000002
+		mtc0Lo0    = 0x40911000 // mtc0 s1, EntryLo0
+		entry      = 3
+		pa0, pa1   = 0x40000, 0x80000
+		lo         = pa0>>6 | valid | dirty | global
+		difference = pa0 ^ pa1
+	)
+	for _, c := range []struct {
+		name   string
+		size   uint32 // of a page
+		flip   uint64 // what changes in EntryLo0 after some turns
+		g      uint64 // of EntryLo1
+		shown  bool
+		faults uint64
+	}{
+		{"fixed", 64 << 10, 0, global, true, 1},
+		{"large", 256 << 10, 0, global, true, 1},
+		{"small", 16 << 10, 0, global, false, 2},
+		{"moved", 64 << 10, difference >> 6, global, false, maxShown + 3},
+		{"clean", 64 << 10, dirty, global, false, maxShown + 3},
+		{"local", 64 << 10, 0, 0, false, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := windowPair(t)
+			p.both(func(b *box) {
+				s := b.State()
+				s.GPR[8], s.GPR[17], s.GPR[18] = at, lo, c.flip
+				s.CP0.Index, s.CP0.PageMask, s.CP0.EntryHi = entry, c.size*2-0x2000, at
+				s.CP0.EntryLo0, s.CP0.EntryLo1 = lo&^1|c.g, c.g
+				b.poke(0xffffffff80000180, 0x401a7000, 0x275a0004, 0x409a7000, 0, 0x42000018) // skip what is refused
+			})
+			p.code(codeAt,
+				mtc0Lo0,
+				0,
+				tlbwi,
+				0x8d0a0000, // lw t2, 0(t0)
+				0x254a0001, // addiu t2, t2, 1
+				0xad0a0000, // sw t2, 0(t0)
+				0x24a50001, // addiu a1, a1, 1
+				0x30a60007, // andi a2, a1, 7
+				0x14c0fffa, // bne a2, zero, the load
+				0x00000000,
+				0x1000fff5, // b start
+				0x02328826, // xor s1, s1, s2
+			)
+			p.runBoth(4000, 3)
+			if shown := p.e.win.at(at) != nil; shown != c.shown {
+				t.Errorf("in the window: %v, want %v", shown, c.shown)
+			}
+			if n := p.faults(); n == 0 || n > c.faults {
+				t.Errorf("%d faults, want %d", n, c.faults)
 			}
 		})
 	}

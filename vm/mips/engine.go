@@ -124,6 +124,28 @@ func (k Core) Accessed(va uint64) (r *mem.Region, off uint64, entry int, write, 
 	return s.region, s.off, int(s.entry), s.write, true
 }
 
+// Mapping is a page of the TLB.
+type Mapping struct {
+	VA, PA uint64 // of its first byte
+	Size   uint64 // bytes
+	Cached bool
+	Write  bool // stores are allowed
+	Entry  int
+	Global bool
+}
+
+// Mapping returns the page of the TLB through which a load at va goes, if there is
+// one.
+func (k Core) Mapping(va uint64) (Mapping, bool) {
+	va = k.c.canonical(va)
+	t, f := k.c.translate(va, accLoad)
+	if f != faultNone || t.entry == unmapped {
+		return Mapping{}, false
+	}
+	size := (k.c.s.TLB[t.entry].Mask + 0x2000) >> 1
+	return Mapping{va &^ (size - 1), t.pa &^ (size - 1), size, t.cached, t.write, t.entry, t.global}, true
+}
+
 // Data looks up the page of a load; it raises nothing.
 func (k Core) Data(va uint64) (Page, bool) { return k.page(k.c.canonical(va), accLoad) }
 
