@@ -135,7 +135,7 @@ type Mapping struct {
 }
 
 // Mapping returns the page of the TLB through which a load at va goes, if there is
-// one.
+// one whose addresses follow each other.
 func (k Core) Mapping(va uint64) (Mapping, bool) {
 	va = k.c.canonical(va)
 	t, f := k.c.translate(va, accLoad)
@@ -143,6 +143,9 @@ func (k Core) Mapping(va uint64) (Mapping, bool) {
 		return Mapping{}, false
 	}
 	size := (k.c.s.TLB[t.entry].Mask + 0x2000) >> 1
+	if size&(size-1) != 0 {
+		return Mapping{}, false
+	}
 	return Mapping{va &^ (size - 1), t.pa &^ (size - 1), size, t.cached, t.write, t.entry, t.global}, true
 }
 
