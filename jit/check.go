@@ -161,8 +161,8 @@ func (c *checker) compare(e *Engine, slot bool) {
 				fmt.Fprintf(&code, "\n  %08x: %08x  %s", uint32(c.start.PC+4*i), w, mips.Disassemble(c.start.PC+4*i, w))
 			}
 		}
-		c.failed(fmt.Sprintf("the translator differs from the interpreter after %d instructions from %#x:%s\ncode:%s",
-			n, c.start.PC, bad, code.String()))
+		c.failed(fmt.Sprintf("the translator differs from the interpreter after %d instructions from %#x:%s\ncode:%s\nboth states:%s",
+			n, c.start.PC, bad, code.String(), registers(&got, &after, true)))
 	}
 	// Back to where generated code is.
 	if link != 0 {
@@ -177,9 +177,25 @@ func (c *checker) compare(e *Engine, slot bool) {
 
 // Differences names the registers in which two states differ, one a line.
 func Differences(interpreter, translator *mips.State) string {
+	s := registers(interpreter, translator, false)
+	if s == "" {
+		s = fmt.Sprintf("\n  interpreter %+v\n  translator  %+v", interpreter.CP0, translator.CP0)
+	}
+	return s
+}
+
+// registers shows registers of two states side by side, one a line: all of them, with
+// a mark at those that differ, or only these.
+func registers(interpreter, translator *mips.State, all bool) string {
 	var s strings.Builder
 	add := func(name string, x, y uint64) {
-		if x != y {
+		switch {
+		case x != y:
+			fmt.Fprintf(&s, "\n  %-8s interpreter %016x translator %016x", name, x, y)
+			if all {
+				s.WriteString(" <")
+			}
+		case all:
 			fmt.Fprintf(&s, "\n  %-8s interpreter %016x translator %016x", name, x, y)
 		}
 	}
@@ -190,14 +206,23 @@ func Differences(interpreter, translator *mips.State) string {
 	}
 	add("hi", a.HI, b.HI)
 	add("lo", a.LO, b.LO)
+	for i := range a.FPR {
+		if all && a.FPR[i] == 0 && b.FPR[i] == 0 {
+			continue
+		}
+		add(fmt.Sprintf("f%d", i), a.FPR[i], b.FPR[i])
+	}
+	add("fcsr", uint64(a.FCSR), uint64(b.FCSR))
 	add("retired", a.Retired, b.Retired)
 	add("status", uint64(a.CP0.Status), uint64(b.CP0.Status))
 	add("cause", uint64(a.CP0.Cause), uint64(b.CP0.Cause))
 	add("epc", a.CP0.EPC, b.CP0.EPC)
 	add("badvaddr", a.CP0.BadVAddr, b.CP0.BadVAddr)
 	add("entryhi", a.CP0.EntryHi, b.CP0.EntryHi)
-	if s.Len() == 0 {
-		fmt.Fprintf(&s, "\n  interpreter %+v\n  translator  %+v", a.CP0, b.CP0)
-	}
+	add("entrylo0", a.CP0.EntryLo0, b.CP0.EntryLo0)
+	add("entrylo1", a.CP0.EntryLo1, b.CP0.EntryLo1)
+	add("context", a.CP0.Context, b.CP0.Context)
+	add("index", uint64(a.CP0.Index), uint64(b.CP0.Index))
+	add("compare", uint64(a.CP0.Compare), uint64(b.CP0.Compare))
 	return s.String()
 }

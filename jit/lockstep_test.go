@@ -242,7 +242,7 @@ func TestCheck(t *testing.T) {
 	}
 	code[i]++
 	p.side[1].Run(100)
-	if !strings.Contains(report, "t1 ") || !strings.Contains(report, "memory at 0x10000") || !strings.Contains(report, "addiu") {
+	if !strings.Contains(report, "t1 ") || !strings.Contains(report, "memory at 0x10000") || !strings.Contains(report, "addiu") || !strings.Contains(report, "sp ") {
 		t.Errorf("report: %s", report)
 	}
 }
