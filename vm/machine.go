@@ -190,7 +190,9 @@ func (m *Machine) translatorDiffers(report string) {
 	if m.err != nil {
 		return
 	}
-	m.host.Log("CPU", report)
+	for line := range strings.Lines(report) {
+		m.host.Log("CPU", line)
+	}
 	m.err = errors.New("the translator differs from the interpreter; the log has both states")
 	m.quit = true
 	m.cpu.Stop()
