@@ -190,7 +190,7 @@ func (m *Machine) translatorDiffers(report string) {
 	if m.err != nil {
 		return
 	}
-	for line := range strings.Lines(report) {
+	for line := range strings.SplitSeq(report, "\n") {
 		m.host.Log("CPU", line)
 	}
 	m.err = errors.New("the translator differs from the interpreter; the log has both states")
