@@ -12,6 +12,7 @@ package gt64k
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/bits"
 
 	"dynemu/vm/chip"
@@ -66,10 +67,11 @@ const (
 	channels   = 4
 	recordSize = 16
 	countMask  = 0xFFFF // a record moves up to 65535 bytes
-	// maxRecords bounds one activation of a channel. A list longer than this,
-	// or one that comes back to a record it has been at, is cut: the transfer
-	// happens within the guest's store, which must end.
+	// maxRecords and maxBytes bound one activation of a channel. A list longer
+	// than this, or one that comes back to a record it has been at, is cut: the
+	// transfer happens within the guest's store, which must end soon.
 	maxRecords = 65536
+	maxBytes   = 64 << 20
 	copyUnit   = 4096 // a transfer is checked and copied page by page
 )
 
@@ -259,8 +261,16 @@ func (c *Controller) runDMA(n int) {
 		return
 	}
 	var seen map[uint32]bool // records of this list, from the second on
+	moved, complained := uint32(0), false
 	for {
-		c.transfer(n, ch)
+		if moved += ch.Count & countMask; moved > maxBytes {
+			c.logf("DMA %d: list of more than %d bytes cut at %#x", n, maxBytes, ch.Source)
+			break
+		}
+		if err := c.transfer(ch); err != nil && !complained {
+			complained = true
+			c.logf("DMA %d: %v", n, err)
+		}
 		if ch.Control&DMANonChained != 0 || ch.Next == 0 {
 			break
 		}
@@ -288,19 +298,21 @@ func (c *Controller) fetch(ch *Channel) {
 		le.Uint32(rec[0:]), le.Uint32(rec[4:]), le.Uint32(rec[8:]), le.Uint32(rec[12:])
 }
 
-func (c *Controller) transfer(n int, ch *Channel) {
+// transfer moves the bytes of one record, up to the first page that is not
+// there.
+func (c *Controller) transfer(ch *Channel) error {
 	var buf [copyUnit]byte
 	src, dst, left := uint64(ch.Source), uint64(ch.Dest), uint64(ch.Count&countMask)
 	for left > 0 {
 		if !c.cfg.Backed(src) || !c.cfg.Backed(dst) {
-			c.logf("DMA %d: no memory at source %#x or destination %#x; %d bytes not copied", n, src, dst, left)
-			return
+			return fmt.Errorf("no memory at source %#x or destination %#x; %d bytes not copied", src, dst, left)
 		}
 		k := min(left, copyUnit-src%copyUnit, copyUnit-dst%copyUnit)
 		c.cfg.Memory.ReadAt(src, buf[:k])
 		c.cfg.Memory.WriteAt(dst, buf[:k])
 		src, dst, left = src+k, dst+k, left-k
 	}
+	return nil
 }
 
 // function is the controller's own PCI function.

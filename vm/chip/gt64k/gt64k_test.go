@@ -341,6 +341,41 @@ func TestDMACircular(t *testing.T) {
 	}
 }
 
+// A list of more bytes than a store may take is cut, and one bad record is told
+// of, not a thousand.
+func TestDMALongList(t *testing.T) {
+	const records = maxBytes/countMask + 10
+	b := newBench(t, GT64120)
+	list := func(count, src uint32) {
+		for i := range uint64(records) {
+			b.record(0x300000+16*i, count, src, 0x200000, uint32(0x300000+16*(i+1)))
+		}
+		b.record(0x300000+16*records, 1, 0x100000, 0x2FFFFF, 0)
+		b.ram[0x2FFFFF], b.logs = 0, 0
+		b.set(RegDMANext, 0x300000)
+		b.set(RegDMAControl, 0x3000)
+	}
+	b.ram[0x100000] = 0x55
+	for _, c := range []struct {
+		what       string
+		count, src uint32
+		last       byte
+		logs       int
+	}{
+		{"many bytes", countMask, 0x100000, 0, 1},
+		{"few bytes", 16, 0x100000, 0x55, 0},
+		{"no memory", 16, 0x3FFF0000, 0x55, 1},
+	} {
+		list(c.count, c.src)
+		if got := b.ram[0x2FFFFF]; got != c.last || b.logs != c.logs {
+			t.Errorf("%s: last byte %#x, %d lines in the log; want %#x, %d", c.what, got, b.logs, c.last, c.logs)
+		}
+		if b.get(RegCause)&CauseDMA0 == 0 {
+			t.Errorf("%s: not completed", c.what)
+		}
+	}
+}
+
 func TestInterrupt(t *testing.T) {
 	b := newBench(t, GT64120)
 	b.record(0x300000, 0, 0, 0, 0)
