@@ -465,6 +465,9 @@ func (c *Chip) writeStatus(v uint32) {
 		s.CSR[CSRStatus] = s.CSR[CSRStatus]&^STOP | STRT
 		c.updateRunning()
 	}
+	if v&TDMD != 0 {
+		c.txBell.Demanded()
+	}
 	c.updateIRQ()
 	c.transmit() // STRT and TDMD; a scan that finds nothing is cheap
 }

@@ -301,6 +301,7 @@ func (c *Chip) writeCSR(n int, v uint32) {
 		s.BusModeWritten = true
 	case CSR1TxPoll:
 		s.CSR[n] = v
+		c.txBell.Demanded()
 		c.transmit()
 	case CSR2RxPoll:
 		s.CSR[n] = v

@@ -273,7 +273,8 @@ static int dec_send(struct netport *p, struct pkt *k)
 	}
 	d->tx_pkt[i] = k;
 	d->tx[i].buf1 = PHYS(k->data);
-	d->tx[i].control = TDES1_FS | TDES1_LS | TDES1_IC | k->len | (i == NTX - 1 ? TDES1_TER : 0);
+	/* No interrupt: what was sent is reclaimed by the next packet. */
+	d->tx[i].control = TDES1_FS | TDES1_LS | k->len | (i == NTX - 1 ? TDES1_TER : 0);
 	d->tx[i].status = DES0_OWN;
 	d->tx_tail++;
 	csr_write(d, 1, 1);

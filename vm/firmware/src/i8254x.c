@@ -14,7 +14,6 @@
 #define ICR 0x00c0
 #define IMS 0x00d0
 #define IMC 0x00d8
-#define IRQ_TXDW 0x01u
 #define IRQ_RXDMT0 0x10u
 #define IRQ_RXO 0x40u
 #define IRQ_RXT0 0x80u
@@ -164,7 +163,8 @@ static void in_start(struct netport *p)
 	wr(d, RCTL, RCTL_EN | RCTL_MPE | RCTL_BAM);
 	wr(d, RDT, NRX - 1);
 	p->running = 1;
-	wr(d, IMS, IRQ_TXDW | IRQ_RXDMT0 | IRQ_RXO | IRQ_RXT0);
+	/* None for transmission: what was sent is reclaimed by the next packet. */
+	wr(d, IMS, IRQ_RXDMT0 | IRQ_RXO | IRQ_RXT0);
 }
 
 static int in_drained(struct netport *p)
