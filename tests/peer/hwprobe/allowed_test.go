@@ -28,7 +28,7 @@ var allowed = []allowance{
 	// PCI configuration space.
 	a(`pci \S+ reg (04|10|3c) `, `4:00000000 2:0000,0000 1:00,00,00,00$`, ``, "command, status, latency, I/O base, interrupt"),
 	a(`pci \S+ write (04|0c|3c|40) `, `( 00000000){3}$`, ``, "command, status, latency, I/O base, interrupt"),
-	a(`bar \S+ \w+ sized `, `ffffffff$`, `(ffffff80|ffffffe0|fffe0000|ffffc000|fffff000|ff800000|ffe00000)$`, "base address registers"),
+	a(`bar \S+ \w+ sized `, `ffffffff$`, `sized (?:ff[0-9a-f]{4}[08]0|ffffffe0)$`, "base address registers"),
 
 	// Storage.
 	a(`flash (command 70|status) at `, ``, `4:80808080 2:8080,8080 `, "flash status"),
@@ -79,4 +79,9 @@ var allowed = []allowance{
 	a(`\d\.\d half a frame head `, `head 1 `, `head 0 `, "frame without EOP"),
 	a(`\d\.\d .* buffer \d beyond sum `, ``, ``, "buffers through unswapped addresses"),
 	a(`\d\.\d reset ctrl `, `04000000 `, `00000000 `, "CTRL.RST, PHY_RST"),
+
+	// PA-A1.
+	a(`wire \d\.\d last cell, `, ``, ``, "CRC of AAL5, sent"),
+	a(`\d\.\d transparent( without PTI)? notify ring `, `ring( 80000000){4}$`, `ring 00\w+( 80000000){3}$`, "completion of a transparent packet"),
+	a(`\d\.\d aal5 with a wrong CRC notify entry`, ``, ` 44000000 | 40000002 `, "receive errors"),
 }

@@ -173,6 +173,7 @@ var chips = []pciChip{
 	{"plx9054", 0x905410B5, 0x10, mib, append(registersPLX, register{"range1", 0xF0})},
 	{"pa4b", 0x401310EE, 0x10, 8 * mib, registersPA4B},
 	{"pm7380", 0x738011F8, 0, 0, nil},
+	{"pos", 0x00000000, 0x10, mib, nil},
 }
 
 // numbered returns n registers, step bytes apart.

@@ -346,7 +346,7 @@ static void filter(const char *what, u32 mode)
 	for (i = 0; i < ARRAY_LEN(to); i++)
 		wire_send(f, f->port, 60 + i, i, to[i]);
 	wire_send(f, f->port, 80, 7, own);
-	for (u32 turns = 0; turns < 10000000; turns++) {
+	for (u32 turns = 0; turns < 50000000; turns++) {
 		for (i = 0; i < 8 && (*word(rx, i, 1) & OWN || (*word(rx, i, 2) & 0xfff) != 84); i++)
 			;
 		if (i < 8)

@@ -93,7 +93,7 @@ static void show_causes(const char *what)
 
 static int wait_head(u32 base, u32 want)
 {
-	for (u32 i = 0; i < 3000000; i++)
+	for (u32 i = 0; i < 20000000; i++)
 		if (rd(base + HEAD) == want)
 			return 1;
 	return 0;
@@ -375,7 +375,7 @@ static void receive(const char *what, u32 control, u32 tail, u32 len, const char
 	arm(plain);
 	start_rx(control, tail);
 	wire_send(f, f->port, len, len, dst);
-	for (i = 0; i < 3000000 && !(rd(RDBAL + HEAD)); i++)
+	for (i = 0; i < 20000000 && !(rd(RDBAL + HEAD)); i++)
 		;
 	settle(0);
 	show_rx(what, RING);
@@ -394,7 +394,7 @@ static void filter(const char *what, u32 control)
 	for (i = 0; i < ARRAY_LEN(to); i++)
 		wire_send(f, f->port, 60 + i, i, to[i]);
 	wire_send(f, f->port, 80, 7, own);
-	for (u32 turns = 0; turns < 3000000; turns++) {
+	for (u32 turns = 0; turns < 20000000; turns++) {
 		for (n = 0; n < RING && !(rx[n].status & DD && (rx[n].length & 0xffff) == 84); n++)
 			;
 		if (n < RING)

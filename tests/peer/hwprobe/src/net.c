@@ -52,7 +52,7 @@ void wire_take(const struct func *f, u32 port, u32 n, const char *what) { ask("t
  * call makes Dynamips look at its timer and the like. */
 int wait_clear(volatile u32 *word, u32 mask)
 {
-	for (u32 i = 0; i < 10000000; i++)
+	for (u32 i = 0; i < 50000000; i++)
 		if (!(*word & mask))
 			return 1;
 	return 0;
@@ -78,6 +78,10 @@ static const struct {
 	{ "am79c970", am79c971 },
 	{ "i82543", i8254x },
 	{ "mueslix", mueslix },
+	{ "pos", pos },
+	{ "tneta1570", tneta1570 },
+	{ "pa4b", pa4b },
+	{ "pm7380", pa_mc8te1 },
 };
 
 /* The harness says of each function whether it is wired and how thoroughly it
@@ -96,6 +100,8 @@ void networks(void)
 				f->port = f->unit;
 				if (!strcmp(f->chip->name, "mueslix"))
 					f->port = 4 * f->unit;
+				else if (slot_card[f->slot]->ports == 1)
+					f->port = 0;
 				else if (f->slot == 0 && slot_card[0]->ports == 2)
 					f->port = 1 - f->unit; /* the first port is the second chip */
 				arena_reset();

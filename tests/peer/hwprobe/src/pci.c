@@ -174,7 +174,7 @@ void pci(void)
 /* Where the windows go: nothing else is there, and KSEG1 shows it. */
 static u32 next_window = 0x0a000000;
 
-static u32 place_window(const struct func *f, u32 bar, u32 size)
+u32 place_window(const struct func *f, u32 bar, u32 size)
 {
 	u32 pa = (next_window + size - 1) & ~(size - 1);
 

@@ -51,7 +51,6 @@ struct func {
 	u32 unit;        /* number of the function on its card, and of its interrupt */
 	u32 port;        /* first port that it is */
 	u32 regs;        /* KSEG1 address of the registers, 0 for none */
-	u32 regs2;       /* of the second window of a PLX 9060 */
 	char name[16];   /* slot.unit chip */
 };
 #define MAX_FUNCS 64
@@ -105,6 +104,8 @@ void networks(void);
 
 u32 config_read(u32 root, u32 bus, u32 dev, u32 fn, u32 reg);
 void config_write(u32 root, u32 bus, u32 dev, u32 fn, u32 reg, u32 v);
+/* Puts a base register at a place of its own; returns the KSEG1 address. */
+u32 place_window(const struct func *f, u32 bar, u32 size);
 u16 eeprom_word(const struct socket *s, u32 addr);
 
 /* net.c: what the drivers of network chips share. */
@@ -122,4 +123,8 @@ void dec21140(struct func *f, int full);
 void am79c971(struct func *f, int full);
 void i8254x(struct func *f, int full);
 void mueslix(struct func *f, int full);
+void pos(struct func *f, int full);
+void tneta1570(struct func *f, int full);
+void pa4b(struct func *f, int full);
+void pa_mc8te1(struct func *f, int full);
 #endif
