@@ -145,7 +145,7 @@ func TestEveryCardMoves(t *testing.T) {
 	cards := []struct{ name, iface string }{
 		{"PA-FE-TX", "FastEthernet%d/0"}, {"PA-2FE-TX", "FastEthernet%d/1"}, {"PA-GE", "GigabitEthernet%d/0"},
 		{"PA-4E", "Ethernet%d/3"}, {"PA-8E", "Ethernet%d/7"}, {"PA-4T+", "Serial%d/3"}, {"PA-8T", "Serial%d/7"},
-		{"PA-POS-OC3", "POS%d/0"},
+		{"PA-A1", "ATM%d/0"}, {"PA-POS-OC3", "POS%d/0"},
 	}
 	bays := map[string][2]int{"npe-400": {1, 6}, "npe-300": {3, 4}, "npe-200": {5, 2}}
 	text := func(card [2]string) string {
