@@ -31,7 +31,5 @@ type atmPort struct{ chip *tneta1570.Chip }
 func (atmPort) Kind() Kind              { return ATM }
 func (atmPort) Letter() string          { return "a" }
 func (p atmPort) Attach(n chip.Network) { p.chip.Attach(n) }
-
-// Ready implements Port. Which ring a cell needs depends on its circuit.
-func (atmPort) Ready() bool           { return true }
-func (p atmPort) Receive(cell []byte) { p.chip.Receive(cell) }
+func (p atmPort) Ready() bool           { return p.chip.Ready() }
+func (p atmPort) Receive(cell []byte)   { p.chip.Receive(cell) }

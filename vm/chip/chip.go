@@ -48,5 +48,14 @@ type Network interface {
 	Plugged() bool
 }
 
+// Backpressure is a Network that tells when it has no room. It is for chips that
+// cut packets into frames and would spoil many packets with few losses.
+type Backpressure interface {
+	Network
+	// TrySend is Send, but reports false, with nothing sent or counted, where the
+	// wire has no room for the frame now.
+	TrySend(frame []byte) bool
+}
+
 // Logf writes one line to the router's log. It may be nil.
 type Logf func(format string, args ...any)

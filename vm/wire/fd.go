@@ -134,9 +134,17 @@ func (d *descriptor) control(fn func(fd int) error) error {
 
 // Send implements Wire.
 func (d *descriptor) Send(frame []byte) {
+	if !d.TrySend(frame) {
+		d.txDrops.Add(1)
+	}
+}
+
+// TrySend is Send, but reports false, with nothing counted, where the other side
+// cannot take the frame now.
+func (d *descriptor) TrySend(frame []byte) bool {
 	if len(frame) == 0 || len(frame) > MaxFrame || !d.acquire() {
 		d.txDrops.Add(1)
-		return
+		return true
 	}
 	_, err := d.write(d.fd, frame)
 	if err == unix.ECONNREFUSED {
@@ -144,11 +152,15 @@ func (d *descriptor) Send(frame []byte) {
 		_, err = d.write(d.fd, frame)
 	}
 	d.release()
-	if err != nil {
+	switch err {
+	case nil:
+		d.sent(len(frame))
+	case unix.EAGAIN, unix.ENOBUFS:
+		return false
+	default:
 		d.txDrops.Add(1)
-		return
 	}
-	d.sent(len(frame))
+	return true
 }
 
 // receive makes one attempt; EAGAIN means that there is nothing.

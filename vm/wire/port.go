@@ -187,6 +187,18 @@ func (p *Port) Send(frame []byte) {
 	n.wire.Send(frame)
 }
 
+// TrySend is Send, but reports false where the wire has no room for the frame
+// now. It implements chip.Backpressure.
+func (p *Port) TrySend(frame []byte) bool {
+	if n := p.current.Load(); n != nil {
+		if w, ok := n.wire.(interface{ TrySend(frame []byte) bool }); ok {
+			return w.TrySend(frame)
+		}
+	}
+	p.Send(frame)
+	return true
+}
+
 // Plugged reports whether something is plugged in.
 func (p *Port) Plugged() bool { return p.current.Load() != nil }
 

@@ -121,6 +121,34 @@ func TestPortCarriesFrames(t *testing.T) {
 
 // What a machine has no room for waits in the kernel and comes later, in order;
 // meanwhile the machine's loop sleeps.
+// A port tells of a wire without room; nothing is lost by asking.
+func TestPortTrySend(t *testing.T) {
+	p := NewPort(newMachine(t))
+	defer p.Close()
+	if !p.TrySend([]byte("x")) || p.Stats().TxDrops != 1 {
+		t.Errorf("with nothing plugged in: %+v", p.Stats())
+	}
+	p.Plug(NewNull())
+	if !p.TrySend([]byte("x")) || p.Stats().TxFrames != 1 {
+		t.Errorf("into a null wire: %+v", p.Stats())
+	}
+	near, far := pipes(t)
+	p.Plug(near)
+	n := uint64(1)
+	for p.TrySend([]byte("cell")) {
+		if n++; n > 1<<20 {
+			t.Fatal("the wire is never full")
+		}
+	}
+	if s := p.Stats(); s.TxFrames != n || s.TxDrops != 1 {
+		t.Errorf("%d frames were taken: %+v", n, s)
+	}
+	receive(t, far)
+	if !p.TrySend([]byte("cell")) {
+		t.Error("no room after a frame was read")
+	}
+}
+
 func TestPortBackPressure(t *testing.T) {
 	m := newMachine(t)
 	m.setRoom(50)

@@ -82,6 +82,25 @@ const (
 	doneAAL5     = 1 << 26
 )
 
+// Ready reports whether a cell that arrives now finds room, if it is of the
+// circuit that the last one came on: which rings it needs is said by its circuit.
+func (c *Chip) Ready() bool {
+	if c.last == 0 {
+		return true
+	}
+	e := c.rxEntry(c.last)
+	if e[rxState]&rxOn == 0 || e[rxControl]&rxSkip != 0 {
+		return true
+	}
+	if c.cfg.Memory.Read32(uint64(c.rxRing(e).entry()+doneOwner))&ownBit == 0 {
+		return false
+	}
+	if e[rxControl]&rxActive != 0 && e[rxLeft]&countMask != 0 {
+		return true
+	}
+	return c.cfg.Memory.Read32(c.freeSlot(e))&ownBit != 0
+}
+
 // Receive takes a cell from the wire, 53 bytes; others are ignored, as are cells
 // of circuits that the guest has not switched on. The HEC is not looked at.
 func (c *Chip) Receive(cell []byte) {
@@ -93,10 +112,11 @@ func (c *Chip) Receive(cell []byte) {
 	if !ok {
 		return
 	}
-	e := c.State.Memory[at/4 : at/4+rxWords : at/4+rxWords]
+	e := c.rxEntry(at)
 	if e[rxState]&rxOn == 0 {
 		return
 	}
+	c.last = at
 	counted := e[rxControl]&aalMask == aalCount
 	end := !counted && h&(atm.Network|atm.UserEnd) == atm.UserEnd
 	if e[rxControl]&rxSkip != 0 {
@@ -157,6 +177,11 @@ func (c *Chip) Receive(cell []byte) {
 	}
 }
 
+// rxEntry returns the receive entry at an offset.
+func (c *Chip) rxEntry(off uint32) []uint32 {
+	return c.State.Memory[off/4 : off/4+rxWords : off/4+rxWords]
+}
+
 // lookup returns the offset of the receive entry of a cell.
 func (c *Chip) lookup(h atm.Header) (off uint32, ok bool) {
 	vpi := *c.word(VPITable + 4*h.VPI())
@@ -180,27 +205,45 @@ func (c *Chip) lookup(h atm.Header) (off uint32, ok bool) {
 	return off, off >= RxTable && off < MemorySize
 }
 
+// freeSlot returns the address of the word with the next free buffer of entry e.
+func (c *Chip) freeSlot(e []uint32) uint64 {
+	if e[rxControl]&rxFIFO != 0 {
+		return uint64(e[rxState] << 2)
+	}
+	ring := FreeRings + e[rxState]&freeNumber*8
+	return uint64(*c.word(ring) + 4*(*c.word(ring + 4)&freeIndexMask))
+}
+
+// rxRing is the completion ring of a packet.
+type rxRing struct {
+	base, last uint32 // address and last index
+	position   *uint32
+}
+
+func (r rxRing) entry() uint32 { return r.base + doneSize*(*r.position) }
+
+func (c *Chip) rxRing(e []uint32) rxRing {
+	if e[rxControl]&rxNotify != 0 {
+		return rxRing{*c.word(RegRxNotify), *c.word(RegRxRings) & rxRingMask, &c.State.RxPosition[ringNotify]}
+	}
+	return rxRing{*c.word(RegRxQuiet), *c.word(RegRxRings) >> 16 & rxRingMask, &c.State.RxPosition[ringQuiet]}
+}
+
 // freeBuffer takes a free buffer for entry e and prepares its header. size is
 // its length in cells, 0 when there is none.
 func (c *Chip) freeBuffer(e []uint32, h atm.Header) (buf, size uint32) {
 	mem := c.cfg.Memory
-	if e[rxControl]&rxFIFO != 0 {
-		w := mem.Read32(uint64(e[rxState] << 2))
-		if w&ownBit == 0 {
-			return 0, 0
-		}
-		buf, size = w<<2, *c.word(RegSegment)&countMask
-	} else {
-		ring := FreeRings + e[rxState]&freeNumber*8
-		state := c.word(ring + 4)
-		index := *state & freeIndexMask
-		at := uint64(*c.word(ring) + 4*index)
-		w := mem.Read32(at)
-		if w&ownBit == 0 {
-			return 0, 0
-		}
-		buf, size = w<<2, *state>>freeSizeShift
-		if index++; index == (*state>>freeCountShift&freeCountMask+1)*16 {
+	at := c.freeSlot(e)
+	w := mem.Read32(at)
+	if w&ownBit == 0 {
+		return 0, 0
+	}
+	buf, size = w<<2, *c.word(RegSegment)&countMask
+	if e[rxControl]&rxFIFO == 0 {
+		state := c.word(FreeRings + e[rxState]&freeNumber*8 + 4)
+		size = *state >> freeSizeShift
+		index := *state&freeIndexMask + 1
+		if index == (*state>>freeCountShift&freeCountMask+1)*16 {
 			index = 0
 		}
 		*state = *state&^freeIndexMask | index&freeIndexMask
@@ -259,13 +302,8 @@ func trailerLength(payload []byte) uint16 {
 func (c *Chip) completeRx(at uint32, e []uint32, cell []byte, errors uint32) {
 	delete(c.State.Packet, at)
 	e[rxControl] &^= rxActive
-	mem := c.cfg.Memory
-	base, last, position := *c.word(RegRxQuiet), *c.word(RegRxRings)>>16&rxRingMask, &c.State.RxPosition[ringQuiet]
-	notify := e[rxControl]&rxNotify != 0
-	if notify {
-		base, last, position = *c.word(RegRxNotify), *c.word(RegRxRings)&rxRingMask, &c.State.RxPosition[ringNotify]
-	}
-	entry := base + doneSize*(*position)
+	mem, r := c.cfg.Memory, c.rxRing(e)
+	entry := r.entry()
 	if mem.Read32(uint64(entry+doneOwner))&ownBit == 0 {
 		c.interrupt(StatusRxFreeze)
 		return
@@ -284,9 +322,9 @@ func (c *Chip) completeRx(at uint32, e []uint32, cell []byte, errors uint32) {
 	put(2, doneValid|e[rxPacket]&pointer)
 	copy(b[12:], cell[atm.CellSize-atm.TrailerSize:atm.CellSize-atm.TrailerSize+4])
 	put(4, owner)
-	advance(position, last, rxRingMask)
+	advance(r.position, r.last, rxRingMask)
 	mem.WriteAt(uint64(entry), b[:])
-	if notify {
+	if e[rxControl]&rxNotify != 0 {
 		c.interrupt(StatusRx)
 	}
 }

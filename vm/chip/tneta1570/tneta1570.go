@@ -109,6 +109,11 @@ type State struct {
 	// Packet holds, by word of the receive entry, the packets that are being put
 	// together.
 	Packet map[uint32]Packet
+	// Held is a cell for which the wire had no room, nil when there is none, and
+	// StuckAt the guest time in ns since when there has been none, 0 while there
+	// is.
+	Held    []byte
+	StuckAt int64
 	// TxFree is the guest time in ns at which everything sent so far has left at
 	// the rate of the line.
 	TxFree int64
@@ -145,6 +150,7 @@ type Chip struct {
 	circuit [txEntries]*circuit
 	timer   event.Timer
 	sending bool
+	last    uint32 // offset of the receive entry of the last cell
 	cell    [atm.CellSize]byte
 }
 
@@ -182,6 +188,7 @@ func (c *Chip) Restore(s State) {
 		s.Packet = map[uint32]Packet{}
 	}
 	c.State = s
+	c.last = 0
 	header.Place(&c.State.PCI, c.cfg.Window)
 	c.updateIRQ()
 	c.cfg.Clock.Disarm(&c.timer)
@@ -278,6 +285,7 @@ func (c *Chip) Write(off uint64, size int, v uint64) {
 func (c *Chip) softReset() {
 	s := &c.State
 	s.TxPosition, s.RxPosition = [rings]uint32{}, [rings]uint32{}
+	s.Held = nil
 	clear(s.Partial)
 	clear(s.Packet)
 }

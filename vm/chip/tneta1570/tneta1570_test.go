@@ -305,6 +305,66 @@ func TestUnplugged(t *testing.T) {
 	r.WantWord("completion", r.Word(txDone+4), buf>>2)
 }
 
+// fullWire refuses all but so many cells.
+type fullWire struct {
+	chiptest.Wire
+	room int
+}
+
+func (w *fullWire) TrySend(cell []byte) bool {
+	if w.room == 0 {
+		return false
+	}
+	w.room--
+	w.Send(cell)
+	return true
+}
+
+// A wire without room holds cells up, in their order; when it has none for long,
+// they are lost, and nothing waits for it.
+func TestBackpressure(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.open(1, 5, 77, aalAAL5)
+	w := &fullWire{room: 2}
+	r.chip.Attach(w)
+	data := chiptest.Pattern(400)
+	r.queue(1, r.buffer(0, ready, 0, line, data))
+	r.queue(1, r.buffer(1, ready, 0, line, data[:100]))
+	if w.Count != 2 {
+		t.Errorf("%d cells sent, want 2", w.Count)
+	}
+	w.room = 100
+	r.Advance(retry)
+	r.cable.Sent = w.Sent[:9]
+	if got, _ := r.packet(line); !bytes.Equal(got, data) {
+		t.Errorf("%x", got)
+	}
+	r.cable.Sent = w.Sent[9:]
+	if got, _ := r.packet(line); !bytes.Equal(got, data[:100]) {
+		t.Errorf("%x", got)
+	}
+
+	w.room, w.Count = 0, 0
+	for i := range 4 {
+		r.queue(1, r.buffer(i, ready, 0, line, data[:i+1]))
+	}
+	for range 2 * patience / retry {
+		r.Advance(retry)
+	}
+	if w.Count != 4 { // Send, which counts them as lost
+		t.Errorf("%d cells given up, want 4", w.Count)
+	}
+	r.WantNoTimer("after the wire was given up")
+	w.room, w.Sent = 1, nil
+	r.queue(1, r.buffer(0, ready, 0, line, data[:10]))
+	w.room = 0
+	r.queue(1, r.buffer(1, ready, 0, line, data[:11]))
+	if len(w.Sent) != 1 || r.chip.State.Held == nil {
+		t.Errorf("%d cells sent after there was room again", len(w.Sent))
+	}
+}
+
 // 14.4: every length, and every CRC that is out there.
 func TestReceive(t *testing.T) {
 	r := newRig(t)
@@ -567,6 +627,41 @@ func TestReceiveFreeze(t *testing.T) {
 	r.receive(aal5(line, chiptest.Pattern(12), standard))
 	if w, ok := r.done(); !ok || w[3] != 12 {
 		t.Errorf("completion %08X", w)
+	}
+}
+
+// Cells wait for free buffers and completion entries, and only for them.
+func TestReady(t *testing.T) {
+	r := newRig(t)
+	if !r.chip.Ready() {
+		t.Error("a chip that is off holds cells up")
+	}
+	r.start()
+	r.open(1, 5, 77, aalAAL5)
+	cell := aal5(line, chiptest.Pattern(40), standard)
+	r.WantRoom(doneLast+1, r.chip.Ready, func() { r.receive(cell) })
+	r.done()
+	r.WantRoom(1, r.chip.Ready, func() { r.receive(cell) })
+	for range doneLast + 1 {
+		r.done()
+	}
+	for i := range freeSize {
+		r.Put(uint64(freeRing+4*i), 0)
+	}
+	if r.chip.Ready() {
+		t.Error("ready without a buffer")
+	}
+	r.Put(freeRing+4*(doneLast+2), ownBit|rxBuf>>2)
+	long := aal5(line, chiptest.Pattern(1000), standard)
+	n := 0
+	r.WantRoom(cells, r.chip.Ready, func() { r.chip.Receive(long[n]); n++ })
+	r.chip.Receive(long[n]) // it could not wait
+	if !r.chip.Ready() {
+		t.Error("the rest of a packet that found no buffer is held up")
+	}
+	r.set(uint64(RxTable+(16+77)*32+24), 0)
+	if !r.chip.Ready() {
+		t.Error("a circuit that is off holds cells up")
 	}
 }
 

@@ -1,9 +1,11 @@
 package tneta1570
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"dynemu/vm/atm"
+	"dynemu/vm/chip"
 )
 
 // Words of an entry of the transmit table (14.3).
@@ -58,6 +60,11 @@ const (
 	// buffer, which is what Dynamips receives from, holds some 270 cells.
 	burst   = 96 * cellTime
 	catchUp = 48 * cellTime
+	// retry is the time after which a cell that the wire did not take is tried
+	// again, and patience that after which it is lost, as are those behind it
+	// until one is taken.
+	retry    = 200_000
+	patience = 100_000_000
 	// maxSteps is how many cells and buffers one look at the schedule handles at
 	// most: a chain of empty buffers need not have an end.
 	maxSteps = 4096
@@ -70,7 +77,9 @@ type look struct {
 	steps int
 }
 
-func (l *look) over() bool { return l.sent >= l.cells || l.steps >= maxSteps }
+func (c *Chip) over(l *look) bool {
+	return l.sent >= l.cells || l.steps >= maxSteps || c.State.Held != nil
+}
 
 // open begins a look at the schedule. It is refused (nil) while one is under way,
 // and while what is left of one waits for its time.
@@ -84,6 +93,14 @@ func (c *Chip) open() *look {
 		return nil
 	}
 	c.sending = true
+	if cell := s.Held; cell != nil {
+		s.Held = nil
+		if c.transmit(cell); s.Held != nil {
+			c.sending = false
+			c.resumeAt(now + retry)
+			return nil
+		}
+	}
 	s.TxFree = max(s.TxFree, now)
 	return &look{cells: (now + burst - s.TxFree) / cellTime}
 }
@@ -91,7 +108,10 @@ func (c *Chip) open() *look {
 func (c *Chip) close(l *look) {
 	c.sending = false
 	c.State.TxFree += l.sent * cellTime
-	if l.over() {
+	switch {
+	case c.State.Held != nil:
+		c.resumeAt(c.cfg.Clock.Now() + retry)
+	case c.over(l):
 		c.resumeAt(max(c.State.TxFree-burst, c.cfg.Clock.Now()) + catchUp)
 	}
 }
@@ -108,7 +128,7 @@ func (c *Chip) serveAll() {
 		return
 	}
 	defer c.close(l)
-	for first, k := c.State.TxNext, uint32(0); k < txEntries && !l.over(); k++ {
+	for first, k := c.State.TxNext, uint32(0); k < txEntries && !c.over(l); k++ {
 		c.spend((first+k)&indexMask, l)
 	}
 }
@@ -127,7 +147,7 @@ func (c *Chip) serve(i uint32) {
 // spend sends what circuit i has, as far as it may, and then waits for more.
 func (c *Chip) spend(i uint32, l *look) {
 	for c.circuit[i] != nil {
-		if l.over() {
+		if c.over(l) {
 			c.State.TxNext = i + 1 // the others first
 			return
 		}
@@ -277,9 +297,33 @@ func (c *Chip) send(e []uint32, packetEnd, aal5 bool) {
 	case aal5:
 		e[txCRC] = atm.UpdateCRC(e[txCRC], payload)
 	}
-	if c.net != nil && c.net.Plugged() {
-		c.net.Send(c.cell[:])
+	c.transmit(c.cell[:])
+}
+
+// transmit gives a cell to the wire, or holds it until there is room.
+func (c *Chip) transmit(cell []byte) {
+	s := &c.State
+	if c.net == nil || !c.net.Plugged() {
+		return
 	}
+	b, ok := c.net.(chip.Backpressure)
+	if !ok {
+		c.net.Send(cell)
+		return
+	}
+	if b.TrySend(cell) {
+		s.StuckAt = 0
+		return
+	}
+	now := c.cfg.Clock.Now()
+	if s.StuckAt == 0 {
+		s.StuckAt = max(now, 1)
+	}
+	if now-s.StuckAt >= patience {
+		b.Send(cell) // which counts it as lost
+		return
+	}
+	s.Held = bytes.Clone(cell)
 }
 
 // txRing is the completion ring of a packet.
