@@ -1,8 +1,8 @@
 // Package firmware holds the bundled router image: a small router of this
 // project's own, in C and MIPS assembly (directory src), that boots on the
 // emulated boards as a vendor's image would. It finds its hardware through the
-// ROM services, the EEPROMs and PCI, routes IPv4 over Ethernet, Cisco HDLC, PPP
-// and Frame Relay, and keeps its configuration in NVRAM in the format of
+// ROM services, the EEPROMs and PCI, routes IPv4 over Ethernet, Cisco HDLC, PPP,
+// Frame Relay and ATM, and keeps its configuration in NVRAM in the format of
 // c7200 reference 9.4. It also runs unchanged on Dynamips.
 //
 // The built image is committed, so that no cross compiler is needed; the
