@@ -69,8 +69,14 @@ func newDevice(l *Lab, r *lab.Router) (*Device, error) {
 	if err := os.MkdirAll(dev.dir(), 0o700); err != nil {
 		return nil, err
 	}
-	dev.keep.Run = r.AutoStart
-	return dev, readJSON(dev.keepPath(), &dev.keep)
+	if err := readJSON(dev.keepPath(), &dev.keep); err != nil {
+		l.d.log.Error("what was kept about a router is damaged, it starts anew", "lab", l.name, "device", r.Name, "err", err)
+		dev.keep = kept{}
+	}
+	if !dev.keep.Assigned { // never seen before
+		dev.keep.Run = r.AutoStart
+	}
+	return dev, nil
 }
 
 func (dev *Device) dir() string       { return filepath.Join(dev.lab.dir(), dev.name) }
@@ -91,8 +97,7 @@ func (dev *Device) Lab() *Lab { return dev.lab }
 // lab has is replaced by the next that is free, with a warning.
 func (dev *Device) assign(r *lab.Router, others, own map[int]bool) ([]lab.Message, error) {
 	dev.mu.Lock()
-	old := dev.keep
-	keep := old
+	keep := dev.keep
 	if !keep.Assigned || keep.Instance != r.Instance {
 		keep.Assigned, keep.Instance = true, r.Instance
 		keep.MAC = baseMAC(r.Instance, dev.lab.name, dev.name)
@@ -116,12 +121,28 @@ func (dev *Device) assign(r *lab.Router, others, own map[int]bool) ([]lab.Messag
 		own[*p.port] = true
 		msgs = append(msgs, dev.portMessage(r, p))
 	}
-	dev.keep = keep
 	dev.mu.Unlock()
-	if keep == old {
-		return msgs, nil
+	return msgs, dev.setKept(func(k *kept) { *k = keep })
+}
+
+// setKept changes what outlives the daemon, on disk and then here. After an
+// error nothing has changed. The lab's op is held.
+func (dev *Device) setKept(change func(*kept)) error {
+	dev.mu.Lock()
+	keep := dev.keep
+	change(&keep)
+	same := keep == dev.keep
+	dev.mu.Unlock()
+	if same {
+		return nil
 	}
-	return msgs, writeJSON(dev.keepPath(), keep)
+	if err := writeJSON(dev.keepPath(), keep); err != nil {
+		return err
+	}
+	dev.mu.Lock()
+	defer dev.mu.Unlock()
+	dev.keep = keep
+	return nil
 }
 
 // portsOfOthers are the TCP ports of the devices of all labs but l.
@@ -506,16 +527,9 @@ func (dev *Device) SetConfReg(value string) error {
 		if err != nil {
 			return refuse(syscall.EINVAL, "confreg %s: expected a register value from 0x0 to 0xffff, such as 0x2102", value)
 		}
-		dev.mu.Lock()
-		keep := dev.keep
-		keep.ConfReg = given{Asked: int(dev.router.ConfReg), Given: int(v)}
-		dev.mu.Unlock()
-		if err := writeJSON(dev.keepPath(), keep); err != nil {
+		if err := dev.setKept(func(k *kept) { k.ConfReg = given{Asked: int(dev.router.ConfReg), Given: int(v)} }); err != nil {
 			return err
 		}
-		dev.mu.Lock()
-		dev.keep.ConfReg = keep.ConfReg
-		dev.mu.Unlock()
 		if n := dev.running(); n != nil {
 			return n.SetConfReg(uint16(v))
 		}
@@ -525,18 +539,15 @@ func (dev *Device) SetConfReg(value string) error {
 
 // wish notes whether the device should run, so that it outlives the daemon.
 func (dev *Device) wish(run bool) error {
+	if err := dev.setKept(func(k *kept) { k.Run = run }); err != nil {
+		return err
+	}
 	dev.mu.Lock()
-	changed := dev.keep.Run != run
-	dev.keep.Run = run
-	keep := dev.keep
+	defer dev.mu.Unlock()
 	if run && dev.rest == node.Crashed {
 		dev.rest = node.Stopped
 	}
-	dev.mu.Unlock()
-	if !changed {
-		return nil
-	}
-	return writeJSON(dev.keepPath(), keep)
+	return nil
 }
 
 // waiting names what the lab file asks for and takes effect at the next start;

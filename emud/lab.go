@@ -245,6 +245,13 @@ func (l *Lab) settle(p *pending) {
 	close(p.done)
 }
 
+// Fail notes that a text of the lab could not be applied for another reason than
+// what is in it.
+func (l *Lab) Fail(err error) {
+	l.setError(err)
+	l.setResult(fmt.Sprintf("%s.net:1:1: cannot be applied: %s\n", l.name, oneLine(err.Error())), false)
+}
+
 // Apply brings the lab in line with text. With an error in it nothing changes.
 func (l *Lab) Apply(text []byte) error {
 	l.op.Lock()
@@ -255,7 +262,18 @@ func (l *Lab) Apply(text []byte) error {
 	if same {
 		return nil
 	}
-	return l.apply(text)
+	return l.tryApply(text)
+}
+
+// tryApply is apply with the reason noted when it fails.
+func (l *Lab) tryApply(text []byte) error {
+	err := l.apply(text)
+	var refused *Error
+	if err != nil && !errors.As(err, &refused) {
+		l.d.log.Error("lab cannot be applied", "lab", l.name, "err", err)
+		l.Fail(err)
+	}
+	return err
 }
 
 // Reapply brings the lab in line with the text applied last.
@@ -268,7 +286,7 @@ func (l *Lab) Reapply() error {
 	if !asked {
 		return refuse(syscall.ENOENT, "lab %s has no file that could be applied; write labs/%s.net", l.name, l.name)
 	}
-	return l.apply(text)
+	return l.tryApply(text)
 }
 
 func (l *Lab) apply(text []byte) error {
@@ -283,9 +301,11 @@ func (l *Lab) apply(text []byte) error {
 	old := l.topo
 	l.mu.Unlock()
 	rep := &report{}
+	if err := writeFile(l.appliedPath(), text, 0o600); err != nil {
+		return err
+	}
 	moved, err := l.adopt(topo, text)
 	if err != nil {
-		l.setError(err)
 		return err
 	}
 	msgs = append(msgs, moved...)
@@ -294,10 +314,6 @@ func (l *Lab) apply(text []byte) error {
 			step = l.whenApplied(c)
 		}
 		rep.lines = append(rep.lines, step.String())
-	}
-	if err := writeFile(l.appliedPath(), text, 0o600); err != nil {
-		l.setError(err)
-		return err
 	}
 	l.reconcile(rep)
 	for _, m := range msgs {
@@ -361,6 +377,8 @@ func (l *Lab) adopt(topo *lab.Lab, text []byte) ([]lab.Message, error) {
 			return nil, err
 		}
 		msgs = append(msgs, m...)
+	}
+	for i, dev := range devices {
 		dev.ask(topo.Routers[i])
 		delete(was, dev.name)
 	}

@@ -72,11 +72,12 @@ func (dev *Device) listenAll(r *lab.Router, files *node.Files, own func(*os.File
 	if got.Console == r.Console && got.AUX == r.AUX {
 		return r, nil
 	}
-	dev.mu.Lock()
-	dev.router, dev.keep = &got, keep
-	dev.mu.Unlock()
+	if err := dev.setKept(func(k *kept) { k.Console, k.AUX = keep.Console, keep.AUX }); err != nil {
+		return nil, err
+	}
+	dev.ask(&got)
 	dev.lab.replace(&got)
-	return &got, writeJSON(dev.keepPath(), keep)
+	return &got, nil
 }
 
 // foreignPorts are the warnings about ports that other programs had at the

@@ -178,7 +178,13 @@ func (l *labFiles) check(f *labFile) (*emud.Lab, error) {
 // name: a text without errors is applied once it has been quiet.
 func (l *labFiles) finish(f *labFile) error {
 	if err := l.save(f); err != nil {
+		// What cannot be stored would be gone with the daemon: the lab goes on as it
+		// was.
 		l.t.log.Error(err.Error())
+		if name, ok := labOf(f.name); ok {
+			l.t.d.EnsureLab(name).Fail(err)
+		}
+		return err
 	}
 	l.mu.Lock()
 	changed, data := f.changed, f.data

@@ -150,7 +150,7 @@ func New(cfg Config, host Host) (*Machine, error) {
 	} else {
 		m.loop = event.New(&m.attention)
 	}
-	m.saver = newSaver(host.SaveNVRAM, func(err error) { host.Log("NVRAM", "cannot be saved: "+err.Error()) })
+	m.saver = newSaver(host.SaveNVRAM, func(text string) { host.Log("NVRAM", text) })
 	var err error
 	if m.board, err = newBoard(cfg, host, m); err != nil {
 		return nil, err
@@ -543,63 +543,4 @@ func (m *Machine) Stats() Stats {
 		s.Ports[fmt.Sprintf("%d/%d", k.slot, k.port)] = p.stats()
 	}
 	return s
-}
-
-// saver hands NVRAM content to a function that may take its time, one call at
-// a time and always the newest content.
-type saver struct {
-	save func([]byte) error
-	fail func(error)
-
-	mu     sync.Mutex
-	next   []byte
-	busy   bool
-	closed bool
-	idle   *sync.Cond
-}
-
-func newSaver(save func([]byte) error, fail func(error)) *saver {
-	s := &saver{save: save, fail: fail}
-	s.idle = sync.NewCond(&s.mu)
-	return s
-}
-
-// put takes a copy of content to be saved.
-func (s *saver) put(content []byte) {
-	if s.save == nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.next = append([]byte(nil), content...)
-	if !s.busy && !s.closed {
-		s.busy = true
-		go s.run()
-	}
-}
-
-func (s *saver) run() {
-	s.mu.Lock()
-	for s.next != nil {
-		content := s.next
-		s.next = nil
-		s.mu.Unlock()
-		if err := s.save(content); err != nil {
-			s.fail(err)
-		}
-		s.mu.Lock()
-	}
-	s.busy = false
-	s.idle.Broadcast()
-	s.mu.Unlock()
-}
-
-// close waits until everything is saved.
-func (s *saver) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for s.busy {
-		s.idle.Wait()
-	}
-	s.closed = true
 }

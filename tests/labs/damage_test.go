@@ -26,9 +26,13 @@ func TestDamagedStorage(t *testing.T) {
 			t.Fatalf("write memory: %s", out)
 		}
 	}
-	save("First")
-	save("Second")
 	file := func(name string) string { return filepath.Join(d.State, "labs", "dmg", "R1", name) }
+	save("First")
+	d.Wait(10*time.Second, "the configuration to be on disk", func() bool {
+		b, _ := os.ReadFile(file("nvram.store"))
+		return bytes.Contains(b, []byte("hostname First"))
+	})
+	save("Second")
 	content := func(name string) []byte {
 		t.Helper()
 		b, err := os.ReadFile(file(name))
