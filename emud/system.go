@@ -131,6 +131,7 @@ func (p *process) Status() (NodeStatus, error) {
 			{"reloads", strconv.FormatUint(s.Reloads, 10)},
 			{"translator", onOff(s.JIT != nil)},
 			{"memory-bytes", strconv.FormatUint(s.RSS, 10)},
+			{"memory-guest-bytes", strconv.FormatUint(s.GuestMemory, 10)},
 			{"memory-shared-bytes", strconv.FormatUint(s.Shared, 10)},
 		},
 		Ports: map[string]PortStatus{},

@@ -513,6 +513,7 @@ type Stats struct {
 	Asleep       time.Duration        `json:"asleep_ns"` // time with nothing to do
 	Reloads      uint64               `json:"reloads"`
 	IdlePC       uint64               `json:"idlepc"`
+	Memory       uint64               `json:"memory"`        // guest memory in use, in bytes
 	JIT          *jit.Stats           `json:"jit,omitempty"` // nil when the interpreter runs the guest
 	Ports        map[string]PortStats `json:"ports"`         // key SLOT/PORT
 }
@@ -534,6 +535,7 @@ func (m *Machine) Stats() Stats {
 		JIT:          m.translated.Load(),
 		Ports:        map[string]PortStats{},
 	}
+	m.do(func() { s.Memory = m.touched() })
 	if t := m.started.Load(); t != 0 {
 		s.Uptime = time.Since(time.Unix(0, t))
 	}

@@ -2,6 +2,8 @@ package vm
 
 import (
 	"fmt"
+	"os"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,6 +18,22 @@ func (m *Machine) alloc(bytes int) ([]byte, error) {
 	}
 	m.ram = append(m.ram, b)
 	return b, nil
+}
+
+// touched returns how many bytes of guest memory are in use. It must run on the
+// machine's loop, while the memory is there.
+func (m *Machine) touched() (bytes uint64) {
+	size := os.Getpagesize()
+	for _, b := range m.ram {
+		pages := make([]byte, (len(b)+size-1)/size)
+		if _, _, errno := unix.Syscall(unix.SYS_MINCORE, uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), uintptr(unsafe.Pointer(&pages[0]))); errno != 0 {
+			continue
+		}
+		for _, p := range pages {
+			bytes += uint64(p&1) * uint64(size)
+		}
+	}
+	return bytes
 }
 
 // free gives the guest's memory back, once nothing uses it any more.

@@ -366,6 +366,10 @@ func (n *Node) Status() (Status, error) {
 	}
 	s.PID = n.proc.pid
 	s.CPU, s.RSS, s.Shared = n.proc.usage()
+	s.RSS += s.GuestMemory
+	if s.JIT != nil {
+		s.RSS += uint64(s.JIT.Bytes)
+	}
 	return s, nil
 }
 

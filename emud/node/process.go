@@ -106,8 +106,9 @@ func procStat(pid int) ([]string, error) {
 const clockTick = 10 * time.Millisecond
 
 // usage returns the processor time and the memory in bytes that the process
-// uses, zeros when it has ended.
-func (p *process) usage() (cpu time.Duration, rss, shared uint64) {
+// uses, zeros when it has ended: all but shared memory, which it maps twice, and the
+// part of it that is of files.
+func (p *process) usage() (cpu time.Duration, rss, files uint64) {
 	fields, err := procStat(p.pid)
 	if err != nil {
 		return 0, 0, 0
@@ -115,16 +116,19 @@ func (p *process) usage() (cpu time.Duration, rss, shared uint64) {
 	user, _ := strconv.ParseUint(fields[statUTime], 10, 64)
 	system, _ := strconv.ParseUint(fields[statSTime], 10, 64)
 	cpu = time.Duration(user+system) * clockTick
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", p.pid))
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
 	if err != nil {
 		return cpu, 0, 0
 	}
-	pages := strings.Fields(string(b))
-	if len(pages) < 3 {
-		return cpu, 0, 0
+	var anonymous uint64
+	for line := range strings.Lines(string(b)) {
+		var kib uint64
+		if n, _ := fmt.Sscanf(line, "RssAnon: %d kB", &kib); n == 1 {
+			anonymous = kib << 10
+		}
+		if n, _ := fmt.Sscanf(line, "RssFile: %d kB", &kib); n == 1 {
+			files = kib << 10
+		}
 	}
-	size := uint64(os.Getpagesize())
-	r, _ := strconv.ParseUint(pages[1], 10, 64)
-	s, _ := strconv.ParseUint(pages[2], 10, 64)
-	return cpu, r * size, s * size
+	return cpu, anonymous + files, files
 }

@@ -19,6 +19,8 @@ type Status struct {
 	IdleShare float64 `json:"idle_share"`
 	Reloads   uint64  `json:"reloads"`
 	IdlePC    uint64  `json:"idlepc"`
+	// GuestMemory is how much memory the guest uses, in bytes.
+	GuestMemory uint64 `json:"guest_memory"`
 	// JIT counts what the translator did; nil when the interpreter runs the guest.
 	JIT *jit.Stats `json:"jit,omitempty"`
 	// Ports holds counters by port name, for the ports that the Spec names.
@@ -27,9 +29,11 @@ type Status struct {
 	// The rest is what the daemon finds in /proc.
 
 	PID int           `json:"pid"`
-	CPU time.Duration `json:"cpu_ns"`    // processor time used
-	RSS uint64        `json:"rss_bytes"` // memory in use, shared pages included
-	// Shared is the part of RSS that is backed by files.
+	CPU time.Duration `json:"cpu_ns"` // processor time used
+	// RSS is the memory in use, that of the guest and translated code included. What
+	// is mapped twice counts once.
+	RSS uint64 `json:"rss_bytes"`
+	// Shared is the part of RSS that is backed by files, the program and the image.
 	Shared uint64 `json:"shared_bytes"`
 }
 

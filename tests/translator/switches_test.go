@@ -111,6 +111,10 @@ f0/0 = LAN 1
 			t.Errorf("stats do not show %s:\n%s", want, stats)
 		}
 	}
+	// The guest's memory, which the process maps twice, counts once.
+	if guest, all := stat(d, "engines", "R1", "memory-guest-bytes"), stat(d, "engines", "R1", "memory-bytes"); guest < 1<<18 || guest > 64<<20 || all < guest || all > guest+64<<20 {
+		t.Errorf("stats say that the guest uses %.0f bytes, and the process %.0f", guest, all)
+	}
 	if strings.Contains(d.Read("labs", "engines", "R2", "stats"), "translated") {
 		t.Error("stats of a router on the interpreter count translations")
 	}
