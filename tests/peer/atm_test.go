@@ -1,7 +1,12 @@
 package peer
 
 import (
+	"bufio"
 	"fmt"
+	"net"
+	"os/exec"
+	"strings"
+	"testing"
 	"time"
 )
 
@@ -58,4 +63,100 @@ func testATM(r1, r2 *router, net int) {
 	r2.configure("interface ATM6/0", "no shutdown")
 	r2.eventually("show interfaces ATM6/0", "line protocol is up", 5*time.Second)
 	r1.pings(ip(2) + " size 1500")
+}
+
+// hypervisor starts Debian's dynamips without a router, and has it run commands,
+// for its switches.
+func hypervisor(t *testing.T, e Emulator, commands ...string) {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close()
+	cmd := exec.Command(e.Path, "-H", address)
+	cmd.Dir = t.TempDir()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	var conn net.Conn
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if conn, err = net.Dial("tcp4", address); err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(30 * time.Second)) // an error shows in the read
+	replies := bufio.NewReader(conn)
+	for _, c := range commands {
+		fmt.Fprintf(conn, "%s\r\n", c)
+		for {
+			line, err := replies.ReadString('\n')
+			if err != nil {
+				t.Fatalf("%s: %v", c, err)
+			}
+			if strings.HasPrefix(line, "100-") {
+				break
+			}
+			if line[0] == '2' {
+				t.Fatalf("%s: %s", c, line)
+			}
+		}
+	}
+}
+
+// TestATMSwitches joins two routers on dynemu by Dynamips' own ATM switch and ATM
+// bridge: cells are switched from circuit to circuit, and Ethernet frames taken
+// out of those on a circuit.
+func TestATMSwitches(t *testing.T) {
+	debian, ours := Debian(t), Dynemu(t)
+	p := UDPPorts(t, 8)
+	nio := func(name string, local, remote int) string {
+		return fmt.Sprintf("nio create_udp %s %d 127.0.0.1 %d", name, p[local], p[remote])
+	}
+	hypervisor(t, debian,
+		nio("a1", 0, 1), nio("a2", 2, 3), nio("a3", 4, 5), nio("e1", 6, 7),
+		"atmsw create S", "atmsw create_vcc S a1 10 100 a2 20 200", "atmsw create_vcc S a2 20 200 a1 10 100",
+		"atmsw create_vpc S a1 5 a2 6", "atmsw create_vpc S a2 6 a1 5",
+		"atm_bridge create B", "atm_bridge configure B e1 a3 0 201")
+	bind := func(port string, local, remote int) []string {
+		return []string{"-s", fmt.Sprintf("%s:udp:%d:127.0.0.1:%d", port, p[local], p[remote])}
+	}
+	r1 := boot(t, ours, "R1", t.TempDir(), 1, []string{"0:C7200-IO-FE", "1:PA-A1", "2:PA-A1"}, append(bind("1:0", 1, 0), bind("2:0", 5, 4)...)...)
+	defer r1.stop()
+	r2 := boot(t, ours, "R2", t.TempDir(), 2, []string{"0:C7200-IO-FE", "1:PA-A1"}, append(bind("1:0", 3, 2), bind("0:0", 7, 6)...)...)
+	defer r2.stop()
+	r1.configure("interface ATM1/0", "ip address 10.0.1.1 255.255.255.0", "pvc 10/100", "protocol ip 10.0.1.2", "pvc 5/77",
+		"protocol ip 10.0.1.3", "exit", "no shutdown",
+		"interface ATM2/0", "atm route-bridged ip", "ip address 10.0.2.1 255.255.255.0", "pvc 0/201", "exit", "no shutdown")
+	r2.configure("interface ATM1/0", "ip address 10.0.1.2 255.255.255.0", "pvc 20/200", "exit", "no shutdown",
+		"interface f0/0", "ip address 10.0.2.2 255.255.255.0", "no shutdown")
+	r2.eventually("show interfaces f0/0", "line protocol is up", 15*time.Second)
+
+	r1.eventually("ping 10.0.1.2 repeat 1 timeout 1", "100 percent", 15*time.Second)
+	for _, size := range []int{36, 1500, 4470} {
+		r1.pings(fmt.Sprintf("10.0.1.2 size %d", size))
+	}
+	r2.shows("show atm pvc 20/200", "^Status: UP", "InPktDrops: 0")
+	// The path through, on which the channel stays what it is.
+	r2.configure("interface ATM1/0", "ip address 10.0.1.3 255.255.255.0", "no pvc 20/200", "pvc 6/77")
+	r1.eventually("ping 10.0.1.3 repeat 1 timeout 1", "100 percent", 15*time.Second)
+	r1.pings("10.0.1.3 size 1500")
+
+	r1.eventually("ping 10.0.2.2 repeat 1 timeout 1", "100 percent", 15*time.Second)
+	r1.pings("10.0.2.2 size 36")
+	r1.pings("10.0.2.2 size 1500")
+	r2.pings("10.0.2.1 size 1500")
+	r1.shows("show arp", `10\.0\.2\.2 .*ca02\.....\.0000  ARPA   ATM2/0`)
+	for _, ifname := range []string{"ATM1/0", "ATM2/0"} {
+		r1.shows("show interfaces "+ifname, " 0 input errors, 0 CRC")
+	}
 }
