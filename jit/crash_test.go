@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"testing"
+	"unsafe"
 )
 
 // TestPanicInDevice has a device fail as Go code does, called from the engine: it is
@@ -51,40 +52,69 @@ func breakCode(b *box, e *Engine) {
 	}
 }
 
-// TestFaultInGeneratedCode breaks generated code. With debug.SetPanicOnFault it is a
-// panic that names the guest's address; without, the process ends with a traceback.
+// TestFaultInGeneratedCode breaks generated code, where faults are expected and where
+// they are not. With debug.SetPanicOnFault it is a panic that names the guest's
+// address; without, the process ends with a traceback.
 func TestFaultInGeneratedCode(t *testing.T) {
-	if os.Getenv("DYNEMU_CRASH") != "" {
+	run := func(window bool) {
 		b := newBox(t)
-		e, err := New(b.CPU, Options{})
+		e, err := New(b.CPU, Options{SharedRAM: window})
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer e.Close()
+		if (e.win != nil) != window {
+			t.Fatal("no window")
+		}
 		breakCode(b, e)
 		b.Run(300)
+	}
+	const crash = "DYNEMU_CRASH"
+	if how := os.Getenv(crash); how != "" {
+		run(how == "window")
 		return
 	}
-	cmd := exec.Command(os.Args[0], "-test.run=^TestFaultInGeneratedCode$")
-	cmd.Env = append(os.Environ(), "DYNEMU_CRASH=1")
+	for _, how := range []string{"window", "tables"} {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestFaultInGeneratedCode$")
+		cmd.Env = append(os.Environ(), crash+"="+how)
+		out, err := cmd.CombinedOutput()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || !strings.Contains(string(out), "goroutine") || !strings.Contains(string(out), "TestFaultInGeneratedCode") {
+			t.Errorf("%s: the process ended with %v:\n%s", how, err, out)
+		}
+		func() {
+			defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+			defer func() {
+				text := fmt.Sprint(recover())
+				if !strings.Contains(text, "generated code") || !strings.Contains(text, "80001000") {
+					t.Errorf("%s: recovered %q", how, text)
+				}
+			}()
+			run(how == "window")
+		}()
+	}
+}
+
+// TestWildPointer has Go code read where nothing is, while the translator handles
+// SIGSEGV: the process ends as if it did not.
+func TestWildPointer(t *testing.T) {
+	const crash = "DYNEMU_WILD"
+	if os.Getenv(crash) != "" {
+		b := newBox(t)
+		e, err := New(b.CPU, Options{SharedRAM: true})
+		if err != nil || e.win == nil {
+			t.Fatalf("no window: %v", err)
+		}
+		breakCode(b, e)
+		address := uintptr(0x10000)
+		t.Log(**(**int)(unsafe.Pointer(&address)))
+		return
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestWildPointer$")
+	cmd.Env = append(os.Environ(), crash+"=1")
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
-	if !errors.As(err, &exit) || !strings.Contains(string(out), "SIGSEGV") || !strings.Contains(string(out), "TestFaultInGeneratedCode") {
+	if !errors.As(err, &exit) || !strings.Contains(string(out), "unexpected fault address 0x10000") || !strings.Contains(string(out), "TestWildPointer") {
 		t.Errorf("the process ended with %v:\n%s", err, out)
 	}
-
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	b := newBox(t)
-	e, err := New(b.CPU, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
-	breakCode(b, e)
-	defer func() {
-		text := fmt.Sprint(recover())
-		if !strings.Contains(text, "generated code") || !strings.Contains(text, "80001000") {
-			t.Errorf("recovered %q", text)
-		}
-	}()
-	b.Run(300)
 }

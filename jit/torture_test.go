@@ -362,14 +362,17 @@ func torture(t *testing.T, machines int, want *box, total uint64) {
 				defer cpus.Done()
 				b := newBox(t)
 				tortureProgram(b)
-				e, err := New(b.CPU, Options{Exact: true})
+				e, err := New(b.CPU, Options{Exact: true, SharedRAM: true})
 				if err != nil {
 					t.Error(err)
 					return
 				}
 				defer e.Close()
-				for b.Instructions() < total {
+				for runs := 1; b.Instructions() < total; runs++ {
 					b.Run(20000)
+					if runs%64 == 0 { // translate anew, and fault anew
+						e.MapChanged()
+					}
 				}
 				x, y := b.State(), want.State()
 				if x.Retired != y.Retired || x.GPR != y.GPR || !bytes.Equal(b.ram, want.ram) {
