@@ -163,9 +163,8 @@ func FuzzForward(f *testing.F) {
 		f.Add(append(append(again, 2, 10, 0, 1<<2), again...))
 	}
 	f.Fuzz(func(t *testing.T, input []byte) {
-		var s *Switch
 		build := func(out fabric.Output) fabric.Engine {
-			s = New(out)
+			s := New(out)
 			for n := range 4 {
 				if err := s.AddPort(n); err != nil {
 					t.Fatal(err)
@@ -181,9 +180,6 @@ func FuzzForward(f *testing.F) {
 		fabrictest.Fuzz(t, input, 4, build, func(in int, frame []byte, sent []fabrictest.Frame) {
 			if len(sent) > 1 {
 				t.Fatalf("%x made %d frames", frame, len(sent))
-			}
-			if next := s.Next(); next != 0 && len(sent) > 0 && sent[0].Port == in && next > 1<<62 {
-				t.Fatalf("next is %d", next)
 			}
 			for _, out := range sent {
 				if out.Port == in {
