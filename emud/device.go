@@ -432,7 +432,7 @@ func (dev *Device) start(pipes map[string]*os.File) (err error) {
 			Name: dev.name, Instance: keep.Instance, Platform: "c" + strings.TrimPrefix(r.Model, "c"),
 			NPE: r.NPE, Midplane: r.Midplane, RAM: r.RAM, NVRAM: r.NVRAM, ConfReg: keep.confReg(r),
 			Disk0: r.Disk0, Disk1: r.Disk1,
-			MAC: mac, Slots: r.Slots, IdlePC: idle, Quirks: r.Quirks, NoJIT: r.NoJIT, CheckJIT: r.CheckJIT, PerfMap: r.PerfMap,
+			MAC: mac, Slots: r.Slots, IdlePC: idle, NoIdle: r.IdlePC == "none", Quirks: r.Quirks, NoJIT: r.NoJIT, CheckJIT: r.CheckJIT, PerfMap: r.PerfMap,
 		},
 		ConsolePort: r.Console, AUXPort: r.AUX, TTY: tty, Image: path,
 		Ports: portSpecs(r.Ports, files.Ports),

@@ -136,6 +136,17 @@ func (p *process) Status() (NodeStatus, error) {
 		},
 		Ports: map[string]PortStatus{},
 	}
+	idlePC := s.IdlePC
+	if i := s.Idle; i != nil {
+		idlePC = i.PC
+		st.Stats = append(st.Stats,
+			Fact{"idle-sleeps", strconv.FormatUint(i.Sleeps, 10)},
+			Fact{"idle-proofs", strconv.FormatUint(i.Proofs, 10)},
+			Fact{"idle-proofs-failed", strconv.FormatUint(i.Failed, 10)},
+			Fact{"idle-loops-found", strconv.FormatUint(i.Found, 10)},
+			Fact{"idle-loops-given-up", strconv.FormatUint(i.Lost, 10)})
+	}
+	st.Stats = append(st.Stats, Fact{"idle-pc", fmt.Sprintf("0x%08x", uint32(idlePC))})
 	if j := s.JIT; j != nil {
 		st.Stats = append(st.Stats,
 			Fact{"translated-blocks", strconv.FormatUint(j.Blocks, 10)},

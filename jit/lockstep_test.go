@@ -246,3 +246,26 @@ func TestCheck(t *testing.T) {
 		t.Errorf("report: %s", report)
 	}
 }
+
+// TestIdleFound has the processor find the idle loop of a guest that the translator
+// runs.
+func TestIdleFound(t *testing.T) {
+	b := newBox(t)
+	e, err := New(b.CPU, Options{SharedRAM: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	b.poke(codeAt, 0x3c088001, 0x8d090000, bne(9, 0, 3), nop, 0x1000fffb, nop, addiu(10, 10, 1), sw(0, 0, 8), 0x1000fff7, nop)
+	b.SetIdleAuto(true)
+	sleeps := 0
+	for i := 0; i < 5000 && sleeps < 100; i++ {
+		if b.Run(100_000) == mips.ExitIdle {
+			sleeps++
+			b.m.Write32(0x10000, 1)
+		}
+	}
+	if sleeps < 100 || b.State().GPR[10] < 98 {
+		t.Errorf("%d sleeps, %d pieces of work; %+v", sleeps, b.State().GPR[10], b.IdleStats())
+	}
+}

@@ -28,6 +28,9 @@ type Config struct {
 	// IdlePC is the address of the guest's idle loop, 0 when unknown. 32-bit
 	// values are sign-extended.
 	IdlePC uint64 `json:"idlepc,omitempty"`
+	// NoIdle makes a guest that has nothing to do run on at full speed. Otherwise,
+	// with IdlePC 0, its idle loop is found while it runs.
+	NoIdle bool `json:"no_idle,omitempty"`
 	// Quirks are the leniencies of Dynamips to apply (cpu reference, section 0).
 	Quirks []string `json:"quirks,omitempty"`
 	// InstructionTime makes guest time follow executed instructions, so that a

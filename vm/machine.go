@@ -113,7 +113,8 @@ type Machine struct {
 	crashInfo []byte // as it was at the start
 
 	translated   atomic.Pointer[jit.Stats] // as of some ms ago
-	asleep       atomic.Int64              // ns spent with nothing to do
+	idleStats    atomic.Pointer[mips.IdleStats]
+	asleep       atomic.Int64 // ns spent with nothing to do
 	instructions atomic.Uint64
 	resets       atomic.Uint64
 
@@ -209,12 +210,15 @@ func (m *Machine) boot() error {
 	m.crashInfo = bytes.Clone(m.board.CrashInfo())
 	m.idlePC = m.cfg.IdlePC
 	passes := 0 // the CPU's default, for an address that somebody found by sampling
-	if m.idlePC == 0 && idle != 0 {
+	if m.idlePC == 0 && idle != 0 && !m.cfg.NoIdle {
 		m.idlePC = uint64(int64(int32(idle)))
 		passes = declaredIdlePasses
 	}
 	m.cpu.SetIdlePC(m.idlePC)
 	m.cpu.SetIdleMax(passes)
+	if m.idlePC == 0 && !m.cfg.NoIdle {
+		m.cpu.SetIdleAuto(true)
+	}
 	return nil
 }
 
@@ -285,6 +289,10 @@ func (m *Machine) run() {
 		if runs++; runs%statsEvery == 1 && m.jit != nil {
 			s := m.jit.Stats()
 			m.translated.Store(&s)
+		}
+		if m.cpu.IdleAuto() && (exit == mips.ExitIdle || runs%statsEvery == 1) {
+			s := m.cpu.IdleStats()
+			m.idleStats.Store(&s)
 		}
 		switch exit {
 		case mips.ExitIdle:
@@ -513,9 +521,10 @@ type Stats struct {
 	Asleep       time.Duration        `json:"asleep_ns"` // time with nothing to do
 	Reloads      uint64               `json:"reloads"`
 	IdlePC       uint64               `json:"idlepc"`
-	Memory       uint64               `json:"memory"`        // guest memory in use, in bytes
-	JIT          *jit.Stats           `json:"jit,omitempty"` // nil when the interpreter runs the guest
-	Ports        map[string]PortStats `json:"ports"`         // key SLOT/PORT
+	Idle         *mips.IdleStats      `json:"idle,omitempty"` // nil when nobody looks for the idle loop
+	Memory       uint64               `json:"memory"`         // guest memory in use, in bytes
+	JIT          *jit.Stats           `json:"jit,omitempty"`  // nil when the interpreter runs the guest
+	Ports        map[string]PortStats `json:"ports"`          // key SLOT/PORT
 }
 
 // PortStats counts the frames of a port, as seen from the router.
@@ -532,6 +541,7 @@ func (m *Machine) Stats() Stats {
 		Asleep:       time.Duration(m.asleep.Load()),
 		Reloads:      m.resets.Load(),
 		IdlePC:       m.idlePC,
+		Idle:         m.idleStats.Load(),
 		JIT:          m.translated.Load(),
 		Ports:        map[string]PortStats{},
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"dynemu/jit"
+	"dynemu/vm/mips"
 )
 
 // Status is what a node says of its router.
@@ -21,6 +22,8 @@ type Status struct {
 	IdlePC    uint64  `json:"idlepc"`
 	// GuestMemory is how much memory the guest uses, in bytes.
 	GuestMemory uint64 `json:"guest_memory"`
+	// Idle is nil when nobody looks for the idle loop.
+	Idle *mips.IdleStats `json:"idle,omitempty"`
 	// JIT counts what the translator did; nil when the interpreter runs the guest.
 	JIT *jit.Stats `json:"jit,omitempty"`
 	// Ports holds counters by port name, for the ports that the Spec names.

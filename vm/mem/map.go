@@ -31,6 +31,15 @@ type Device interface {
 	Write(off uint64, size int, v uint64)
 }
 
+// Steady is a Device some registers of which can be read as often as one likes: a
+// read has no effect, and gives the same until the guest writes to a device or an
+// event of the machine happens. A guest that polls such a register is idle.
+type Steady interface {
+	Device
+	// Steady tells whether that is so for reads of size bytes at off.
+	Steady(off uint64, size int) bool
+}
+
 // Region is one range of the physical map. Either RAM or Dev is set.
 type Region struct {
 	Name string

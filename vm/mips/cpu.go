@@ -104,6 +104,7 @@ type CPU struct {
 	cur      *context
 	code     codeCache
 
+	finder    idleFinder
 	idlePC    uint64
 	idleMax   int
 	idleCount int
@@ -201,11 +202,16 @@ func (c *CPU) setLine(line int, on bool) {
 }
 
 // SetIdlePC sets the address of the guest's idle loop; 0 turns the check off.
-// 32-bit values are sign-extended.
+// 32-bit values are sign-extended. It ends what SetIdleAuto began.
 func (c *CPU) SetIdlePC(pc uint64) {
 	if pc>>32 == 0 {
 		pc = sext32(pc)
 	}
+	c.finder.on = false
+	c.setIdlePC(pc)
+}
+
+func (c *CPU) setIdlePC(pc uint64) {
 	c.idlePC = pc
 	c.idleCount = 0
 	c.code.forgetAll()
@@ -270,9 +276,12 @@ func (c *CPU) Run(budget int) Exit {
 		budget -= done
 		if c.idle {
 			c.idle = false
-			if !c.irq && !c.stop {
+			found := c.finder.on && c.s.PC == c.idlePC
+			if !c.irq && !c.stop && (!found || c.asleep()) {
 				return ExitIdle
 			}
+		} else if c.finder.on && c.Instructions() >= c.finder.next && c.seekIdle() {
+			return ExitIdle
 		}
 	}
 }

@@ -159,7 +159,7 @@ enter:
 
 		case opIdlePC:
 			s.PC, c.inSlot, c.n = pva+uint64(uintptr(ip)-uintptr(pbase))>>recordToAddr, slot == n, n
-			if s.PC == c.idlePC && !c.inSlot && s.CP0.Status&(StatusIE|StatusEXL|StatusERL) == StatusIE {
+			if s.PC == c.idlePC && !c.inSlot && (c.finder.on || s.CP0.Status&(StatusIE|StatusEXL|StatusERL) == StatusIE) {
 				if c.idleCount++; c.idleCount > c.idleMax {
 					c.idleCount = 0
 					c.idle = true

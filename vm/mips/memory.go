@@ -111,6 +111,7 @@ func (c *CPU) selectContext(m mode, wide, erl bool) {
 
 // remapped drops everything that depends on the physical map.
 func (c *CPU) remapped() {
+	c.finder.proof = nil // it points into memory
 	c.flushTranslations()
 	c.code.init()
 	if c.engine != nil {

@@ -500,7 +500,7 @@ func (r *runner) status() node.Status {
 	defer r.mu.Unlock()
 	out := node.Status{
 		State: r.state, Uptime: s.Uptime, Instructions: s.Instructions,
-		Reloads: s.Reloads, IdlePC: s.IdlePC, GuestMemory: s.Memory, JIT: s.JIT, Ports: map[string]node.PortStatus{},
+		Reloads: s.Reloads, IdlePC: s.IdlePC, Idle: s.Idle, GuestMemory: s.Memory, JIT: s.JIT, Ports: map[string]node.PortStatus{},
 	}
 	out.Rate, out.IdleShare = r.rate.update(s)
 	for _, p := range r.spec.Ports {

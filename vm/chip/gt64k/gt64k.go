@@ -138,6 +138,12 @@ func (c *Controller) Read(off uint64, size int) uint64 {
 	return uint64(bits.ReverseBytes32(c.read(off)))
 }
 
+// Steady implements mem.Steady: all registers are but the ports to PCI configuration
+// space.
+func (c *Controller) Steady(off uint64, size int) bool {
+	return off+uint64(size) <= RegConfig1Addr || off > RegConfig0Data
+}
+
 // Write implements mem.Device.
 func (c *Controller) Write(off uint64, size int, v uint64) {
 	if size == 8 {

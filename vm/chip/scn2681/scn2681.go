@@ -228,6 +228,18 @@ func (d *DUART) Read(off uint64, size int) uint64 {
 	return 0
 }
 
+// Steady implements mem.Steady: the status registers are, but for a status read that
+// acknowledges an interrupt.
+func (d *DUART) Steady(off uint64, size int) bool {
+	switch off {
+	case RegSRA:
+		return !d.State.IRQ
+	case RegSRB, RegISR:
+		return true
+	}
+	return false
+}
+
 func (d *DUART) acknowledge() {
 	s := &d.State
 	if !s.IRQ {
