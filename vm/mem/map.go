@@ -78,6 +78,7 @@ type Map struct {
 	onCode  []func(pa uint64)
 	onWatch []func(pa uint64)
 	watches map[uintptr][]*watch // by host address of the page
+	pages   [pageSlots]page
 }
 
 // Add puts r into the map. It fails when r has no length, has both or neither
@@ -132,6 +133,7 @@ func (m *Map) sort() {
 }
 
 func (m *Map) remapped() {
+	clear(m.pages[:])
 	for _, fn := range m.onRemap {
 		fn()
 	}
@@ -180,6 +182,9 @@ func (m *Map) Written(r *Region, off, n uint64) {
 	if n == 0 {
 		return
 	}
+	if p := off >> PageShift; p == (off+n-1)>>PageShift && atomic.LoadUint32(&r.marks[p]) == 0 {
+		return // most writes
+	}
 	for p := off >> PageShift; p <= (off+n-1)>>PageShift; p++ {
 		marks := atomic.LoadUint32(&r.marks[p])
 		if marks == 0 {
@@ -206,6 +211,12 @@ func (m *Map) ReadAt(pa uint64, p []byte) { m.read(pa, p, readDevice) }
 
 func (m *Map) read(pa uint64, p []byte, device func(r *Region, pa uint64, p []byte) int) {
 	for len(p) > 0 {
+		if g := m.page(pa); g != nil {
+			b, _ := g.bytes(pa)
+			n := copy(p, b)
+			pa, p = pa+uint64(n), p[n:]
+			continue
+		}
 		r := m.Find(pa, false)
 		var n int
 		switch {
@@ -233,6 +244,13 @@ func (m *Map) WriteAt(pa uint64, p []byte) { m.write(pa, p, writeDevice) }
 
 func (m *Map) write(pa uint64, p []byte, device func(r *Region, pa uint64, p []byte) int) {
 	for len(p) > 0 {
+		if g := m.page(pa); g != nil && !g.region.ReadOnly {
+			b, off := g.bytes(pa)
+			n := copy(b, p)
+			m.Written(g.region, off, uint64(n))
+			pa, p = pa+uint64(n), p[n:]
+			continue
+		}
 		r := m.Find(pa, false)
 		var n int
 		switch {
@@ -275,16 +293,14 @@ func (m *Map) limit(r *Region, pa uint64) uint64 {
 }
 
 // Read32 reads a 32-bit big-endian word at pa, which must be a multiple of 4.
-// In RAM the access is atomic, so a descriptor's ownership bit can be tested.
+// The access is atomic in pages that are wholly RAM, so that a descriptor's
+// ownership bit can be tested.
 func (m *Map) Read32(pa uint64) uint32 { return m.read32(pa, readDevice) }
 
 func (m *Map) read32(pa uint64, device func(r *Region, pa uint64, p []byte) int) uint32 {
-	r := m.Find(pa, false)
-	if r == nil {
-		return 0
-	}
-	if off := pa - r.Base; r.RAM != nil && off%4 == 0 {
-		return swap32(atomic.LoadUint32((*uint32)(unsafe.Pointer(&r.RAM[off]))))
+	if g := m.page(pa); g != nil && pa%4 == 0 {
+		b, _ := g.bytes(pa)
+		return swap32(atomic.LoadUint32((*uint32)(unsafe.Pointer(&b[0]))))
 	}
 	var b [4]byte
 	m.read(pa, b[:], device)
@@ -295,14 +311,11 @@ func (m *Map) read32(pa uint64, device func(r *Region, pa uint64, p []byte) int)
 func (m *Map) Write32(pa uint64, v uint32) { m.write32(pa, v, writeDevice) }
 
 func (m *Map) write32(pa uint64, v uint32, device func(r *Region, pa uint64, p []byte) int) {
-	r := m.Find(pa, false)
-	if r == nil {
-		return
-	}
-	if off := pa - r.Base; r.RAM != nil && off%4 == 0 {
-		if !r.ReadOnly {
-			atomic.StoreUint32((*uint32)(unsafe.Pointer(&r.RAM[off])), swap32(v))
-			m.Written(r, off, 4)
+	if g := m.page(pa); g != nil && pa%4 == 0 {
+		if !g.region.ReadOnly {
+			b, off := g.bytes(pa)
+			atomic.StoreUint32((*uint32)(unsafe.Pointer(&b[0])), swap32(v))
+			m.Written(g.region, off, 4)
 		}
 		return
 	}

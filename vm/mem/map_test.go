@@ -188,3 +188,71 @@ func FuzzBusMaster(f *testing.F) {
 		}
 	})
 }
+
+// What bus masters find follows every change of the map.
+func TestBusMasterSeesChangesOfTheMap(t *testing.T) {
+	low, high := ram("low", 0, 2), ram("high", 0x8000, 2)
+	reg := &register{v: 0xdddddddd}
+	dev := &Region{Name: "device", Base: 0x900, Len: 0x10, Dev: reg}
+	m := newMap(t, low, high)
+	m.Write32(0x904, 0x11111111)
+	m.Write32(0x8904, 0x22222222)
+	want := func(when string, at904, at8904 uint32) {
+		t.Helper()
+		for pa, w := range map[uint64]uint32{0x904: at904, 0x8904: at8904} {
+			b := make([]byte, 4)
+			if m.ReadAt(pa, b); m.Read32(pa) != w || getBE(b) != uint64(w) {
+				t.Errorf("%s: %#x reads %#x and % x, want %#x", when, pa, m.Read32(pa), b, w)
+			}
+		}
+	}
+	want("at first", 0x11111111, 0x22222222)
+	if err := m.Add(dev); err != nil {
+		t.Fatal(err)
+	}
+	want("device over RAM", 0xdddddddd, 0x22222222)
+	// The rest of its page is RAM still, up to its edges.
+	p := bytes.Repeat([]byte{7}, PageSize)
+	m.WriteAt(0, p)
+	if low.RAM[0x8ff] != 7 || low.RAM[0x900] != 0 || low.RAM[0x90f] != 0 || low.RAM[0x910] != 7 || reg.v != 0x07070707 {
+		t.Error("a page with a device in it was not written right")
+	}
+	if err := m.Move(dev, 0x8900); err != nil {
+		t.Fatal(err)
+	}
+	want("device over other RAM", 0x11111111, 0x07070707)
+	if err := m.Move(high, 0x20000); err != nil {
+		t.Fatal(err)
+	}
+	m.Remove(dev)
+	want("RAM is gone", 0x11111111, 0)
+	if m.Read32(0x20904) != 0x22222222 {
+		t.Error("RAM that was moved is not found")
+	}
+	high.ReadOnly = true // a flash locks
+	m.Write32(0x20904, 1)
+	m.WriteAt(0x20908, []byte{1})
+	if m.Read32(0x20904) != 0x22222222 || m.Read32(0x20908) != 0 {
+		t.Error("locked memory was written")
+	}
+}
+
+func BenchmarkBusMaster(b *testing.B) {
+	m := &Map{}
+	for i := range 30 { // as many as a router has
+		r := &Region{Name: "device", Base: uint64(0x1000_0000 + i<<16), Len: 0x100, Dev: &register{}}
+		if err := m.Add(r); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := m.Add(ram("ram", 0, 64)); err != nil {
+		b.Fatal(err)
+	}
+	buf := make([]byte, 64)
+	for b.Loop() {
+		m.Read32(0x4000)
+		m.ReadAt(0x8000, buf)
+		m.WriteAt(0x9000, buf)
+		m.Write32(0x4000, 0)
+	}
+}
