@@ -3,6 +3,9 @@ package vm
 import (
 	"bytes"
 	"fmt"
+	"runtime/debug"
+	"strings"
+	"time"
 )
 
 const (
@@ -38,4 +41,42 @@ func texts(b []byte) (out []string) {
 		}
 	}
 	return out
+}
+
+// endTimeout bounds what is saved of a router after a fault of the emulator, which
+// may have left anything locked.
+const endTimeout = 5 * time.Second
+
+// guarded runs fn. A fault of the emulator in it ends the router as a crash, with
+// the fault in its log and NVRAM saved if that can be done; guarded is then false
+// and nothing is left to end.
+func (m *Machine) guarded(fn func()) (ok bool) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		m.err = fmt.Errorf("fault of the emulator: %v", p)
+		m.host.Log("VM", m.err.Error())
+		for line := range strings.Lines(string(debug.Stack())) {
+			m.host.Log("VM", strings.TrimRight(line, "\n"))
+		}
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			defer func() {
+				if p := recover(); p != nil {
+					m.host.Log("VM", fmt.Sprintf("and another while saving: %v", p))
+				}
+			}()
+			m.end()
+		}()
+		select {
+		case <-ended:
+		case <-time.After(endTimeout):
+			m.host.Log("VM", "what the router held could not be saved")
+		}
+	}()
+	fn()
+	return true
 }

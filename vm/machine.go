@@ -274,6 +274,13 @@ func (m *Machine) run() {
 	defer close(m.done)
 	defer m.state.Store(int32(Halted))
 	debug.SetPanicOnFault(true) // the translator says where it was (jit reference, 4.4)
+	if m.guarded(m.turn) {
+		m.end()
+	}
+}
+
+// turn runs the guest and what is posted until the machine ends.
+func (m *Machine) turn() {
 	runs := 0
 	for {
 		m.loop.RunPending()
@@ -304,7 +311,6 @@ func (m *Machine) run() {
 			break
 		}
 	}
-	m.end()
 }
 
 // end saves what is not saved and gives back what the machine holds.

@@ -339,6 +339,65 @@ func TestCrashReport(t *testing.T) {
 	}
 }
 
+// faulty is a console line whose other side has a bug.
+type faulty struct {
+	line
+	none map[byte]int
+}
+
+func (f *faulty) WriteByte(b byte) error {
+	if b == '!' {
+		f.none[b] = 1
+	}
+	return f.line.WriteByte(b)
+}
+
+// A fault of the emulator ends its router in order: as a crash, with the fault in
+// the log and NVRAM saved.
+func TestFaultOfTheEmulator(t *testing.T) {
+	var mu sync.Mutex
+	var log, saved []byte
+	cfg := config()
+	m, err := New(cfg, Host{
+		Image: image(append([]uint32{lui(8, 0xbe00), ori(9, 0, 0x5a), sb(9, 0x1000, 8)}, printing("!")...)...),
+		SaveNVRAM: func(b []byte) error {
+			mu.Lock()
+			defer mu.Unlock()
+			saved = bytes.Clone(b)
+			return nil
+		},
+		Log: func(module, text string) {
+			mu.Lock()
+			defer mu.Unlock()
+			log = append(log, module+": "+text+"\n"...)
+		},
+		Console: &faulty{},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Start(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-m.Done():
+	case <-time.After(10 * time.Second):
+		t.Fatal("the router does not end")
+	}
+	m.Stop()
+	mu.Lock()
+	defer mu.Unlock()
+	if m.Err() == nil || !strings.Contains(m.Err().Error(), "fault of the emulator: assignment to entry in nil map") {
+		t.Errorf("it ended with %v", m.Err())
+	}
+	if !bytes.Contains(log, []byte("WriteByte")) {
+		t.Errorf("the log does not show where:\n%s", log)
+	}
+	if len(saved) == 0 || saved[0x1000] != 0x5a {
+		t.Error("NVRAM was not saved")
+	}
+}
+
 // A configuration that is replaced goes through the machine's own copy of the
 // NVRAM, so that no write of the guest is lost.
 func TestSetConfigs(t *testing.T) {

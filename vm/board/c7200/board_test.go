@@ -261,8 +261,8 @@ func TestRefusals(t *testing.T) {
 		want   []string
 	}{
 		{"unknown NPE", func(p *Params) { p.NPE = "npe-500" }, []string{`"npe-500"`, "npe-100", "npe-400"}},
-		{"NPE-G1", func(p *Params) { p.NPE = "npe-g1" }, []string{`"npe-g1" is not supported`, "npe-400"}},
-		{"NPE-G2", func(p *Params) { p.NPE = "npe-g2" }, []string{`"npe-g2" is not supported`, "npe-400"}},
+		{"NPE-G1", func(p *Params) { p.NPE = "npe-g1" }, []string{`"npe-g1" is not emulated`, "npe-400"}},
+		{"NPE-G2", func(p *Params) { p.NPE = "npe-g2" }, []string{`"npe-g2" is not emulated`, "npe-400"}},
 		{"unknown midplane", func(p *Params) { p.Midplane = "vrx" }, []string{`"vrx"`, "std", "vxr"}},
 		{"NVRAM too small", func(p *Params) { p.NVRAMKiB = 3 }, []string{"3 KiB", "4 to 8191"}},
 		{"NVRAM too large", func(p *Params) { p.NVRAMKiB = 8192 }, []string{"8192 KiB", "4 to 8191"}},

@@ -205,9 +205,9 @@ func findNPE(name string) (*npe, error) {
 	}
 	accepted := strings.Join(NPEs(), ", ")
 	if name == "npe-g1" || name == "npe-g2" {
-		return nil, fmt.Errorf("NPE %q is not supported; supported are %s", name, accepted)
+		return nil, fmt.Errorf("NPE %q is not emulated; accepted are %s", name, accepted)
 	}
-	return nil, fmt.Errorf("unknown NPE %q; known are %s", name, accepted)
+	return nil, fmt.Errorf("unknown NPE %q; accepted are %s", name, accepted)
 }
 
 // midplaneWords is the midplane EEPROM after its first two words, which tell
