@@ -147,7 +147,7 @@ func benchGuest(t testing.TB, o *Options, only string, show bool, between ...fun
 		}
 	}
 	var m mem.Map
-	ram := make([]byte, 128<<20)
+	ram := sharedRAM(t, 128<<20)
 	att := new(atomic.Uint32)
 	loop := event.New(att)
 	halt := &haltReg{}
@@ -210,22 +210,23 @@ func TestGuestChecksums(t *testing.T) {
 		options *Options
 		between []func(*mips.CPU, *Engine)
 	}{
-		{name: "256 KiB of code memory", options: &Options{CodeBytes: 256 << 10}},
-		{name: "both in turns", options: &Options{}, between: []func(*mips.CPU, *Engine){func(c *mips.CPU, e *Engine) {
-			// One run of 30 belongs to the interpreter. What the engine was not
+		{name: "256 KiB of code memory", options: &Options{CodeBytes: 256 << 10, SharedRAM: true}},
+		{name: "both in turns", options: &Options{SharedRAM: true}, between: []func(*mips.CPU, *Engine){func(c *mips.CPU, e *Engine) {
+			// Ten runs of 300 belong to the interpreter. What the engine was not
 			// told of meanwhile it must forget.
-			switch turn++; turn % 30 {
+			switch turn++; turn % 300 {
 			case 0:
 				c.SetEngine(nil)
-			case 1:
-				if turn > 30 {
+			case 10:
+				if turn > 300 {
 					c.SetEngine(e)
 					e.MapChanged()
 					e.CodeChanged()
 				}
 			}
 		}}},
-		{name: "translator", full: true, options: &Options{}},
+		{name: "translator", full: true, options: &Options{SharedRAM: true}},
+		{name: "translator, tables", full: true, options: &Options{}},
 		{name: "interpreter", full: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -244,7 +245,7 @@ func TestGuestBenchmark(t *testing.T) {
 	if which == "" {
 		t.Skip("set DYNEMU_BENCH=1 to run the guest benchmark")
 	}
-	o := &Options{}
+	o := &Options{SharedRAM: true}
 	if os.Getenv("DYNEMU_PERF") != "" {
 		f, err := CreatePerfMap(os.Getpid())
 		if err != nil {
@@ -281,7 +282,7 @@ func loadELF(t testing.TB, m *mem.Map) uint64 {
 
 // loadBench makes b a machine with the benchmark.
 func loadBench(t testing.TB, b *box) {
-	more := make([]byte, 128<<20)
+	more := sharedRAM(t, 128<<20)
 	if err := b.m.Add(&mem.Region{Name: "more", Base: boxRAM, Len: 127 << 20, RAM: more[boxRAM:], Cacheable: true}); err != nil {
 		t.Fatal(err)
 	}

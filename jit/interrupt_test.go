@@ -64,7 +64,7 @@ func TestAsynchronousInterrupts(t *testing.T) {
 		b := newBox(t)
 		interruptProgram(b)
 		if translated {
-			e, err := New(b.CPU, Options{})
+			e, err := New(b.CPU, Options{SharedRAM: true})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -132,7 +132,7 @@ func TestAsynchronousInterrupts(t *testing.T) {
 func BenchmarkInterrupt(b *testing.B) {
 	box := newBox(b)
 	interruptProgram(box)
-	e, err := New(box.CPU, Options{})
+	e, err := New(box.CPU, Options{SharedRAM: true})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -66,7 +66,7 @@ const (
 )
 
 func newBox(t testing.TB, change ...func(*mips.Config)) *box {
-	b := &box{m: new(mem.Map), ram: sharedRAM(t), dev: &recorder{}}
+	b := &box{m: new(mem.Map), ram: sharedRAM(t, boxRAM), dev: &recorder{}}
 	for _, r := range []*mem.Region{
 		{Name: "ram", Len: boxRAM, RAM: b.ram, Cacheable: true},
 		{Name: "rom", Base: 0x1fc00000, Len: 64 << 10, RAM: make([]byte, 64<<10), ReadOnly: true, Cacheable: true},
@@ -93,9 +93,9 @@ func newBox(t testing.TB, change ...func(*mips.Config)) *box {
 	return b
 }
 
-// sharedRAM is memory of a box, which the translator can map once more.
-func sharedRAM(t testing.TB) []byte {
-	b, err := unix.Mmap(-1, 0, boxRAM, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
+// sharedRAM is guest memory that the translator can map once more.
+func sharedRAM(t testing.TB, size int) []byte {
+	b, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
 	if err != nil {
 		t.Fatal(err)
 	}
