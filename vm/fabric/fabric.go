@@ -34,10 +34,10 @@ type Engine interface {
 	// engine's Output, before it returns, for each frame that leaves. It changes
 	// buf. Frames for ports that the switch does not have are ignored.
 	Forward(now int64, port int, buf []byte)
-	// Tick does what is due at time now and returns when it wants to be called
-	// next, 0 for never; a frame may bring that forward (see Next).
+	// Tick does what is due at time now and returns Next.
 	Tick(now int64) (next int64)
-	// Next returns the time for which Tick must be called, 0 for never.
+	// Next returns the time at which Tick must be called, 0 for never. A frame
+	// may move it, but never to an earlier time than it was, unless that was 0.
 	Next() int64
 	// SetUp tells whether a port has a link. Nothing is sent to a port without
 	// one. Ports have a link when they are made.

@@ -1,0 +1,184 @@
+// Package chassis runs a virtual switch: it gives an engine (ethsw, frsw, atmsw
+// or atmbr) the frames of the wires that are plugged into its ports, and the
+// time, on one goroutine that sleeps when there is nothing to do. It knows
+// nothing of how an engine switches, and opens nothing.
+package chassis
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"dynemu/vm/event"
+	"dynemu/vm/fabric"
+	"dynemu/vm/wire"
+)
+
+// Chassis is a switch with its ports. All methods may be called from any
+// goroutine, but Do and those that use it not from within Do.
+type Chassis struct {
+	loop   *event.Loop
+	engine fabric.Engine
+	done   chan struct{}
+
+	// Owned by the goroutine of Run.
+	ports fabric.Ports[port]
+	timer event.Timer
+	buf   []byte // a frame, with headroom
+	end   bool
+}
+
+// port is a place for a wire.
+type port struct {
+	c      *Chassis
+	number int
+	wire   *wire.Port
+
+	// Owned by the goroutine of Run.
+	gone bool // taken out
+	up   bool // what the engine was told
+}
+
+// New returns a chassis without ports. build makes the engine, without ports
+// too, whose frames leave through out.
+func New(build func(out fabric.Output) fabric.Engine) *Chassis {
+	c := &Chassis{
+		loop: event.New(new(atomic.Uint32)),
+		done: make(chan struct{}),
+		buf:  make([]byte, fabric.Headroom+fabric.MaxFrame),
+	}
+	c.engine = build(c.out)
+	c.timer.Fire = func() { c.arm(c.engine.Tick(c.loop.Now())) }
+	return c
+}
+
+// Run switches frames until Close is called.
+func (c *Chassis) Run() {
+	defer close(c.done)
+	for !c.end {
+		c.loop.Sleep()
+		c.loop.RunPending()
+	}
+	c.loop.Close()
+	c.ports.All(func(_ int, p *port) bool {
+		p.wire.Close()
+		return true
+	})
+}
+
+// Close ends Run, which closes the wires of all ports. It waits for that, so Run
+// must be running.
+func (c *Chassis) Close() {
+	c.loop.Post(func() { c.end = true })
+	<-c.done
+}
+
+// Do calls fn between two frames, to change the engine's configuration or look
+// at it; now is the engine's time in nanoseconds. After Close it does nothing and
+// reports false.
+func (c *Chassis) Do(fn func(now int64)) bool {
+	ran := make(chan struct{})
+	c.loop.Post(func() {
+		fn(c.loop.Now())
+		c.rearm()
+		close(ran)
+	})
+	select {
+	case <-ran:
+		return true
+	case <-c.done:
+		select {
+		case <-ran:
+			return true
+		default:
+			return false
+		}
+	}
+}
+
+// AddPort adds a port with nothing plugged in. add gives it to the engine.
+func (c *Chassis) AddPort(number int, add func() error) (*wire.Port, error) {
+	p := &port{c: c, number: number}
+	p.wire = wire.NewPort(p)
+	err := fmt.Errorf("port %d: the switch has ended", number)
+	c.Do(func(int64) {
+		if err = c.ports.Add(number, p); err != nil {
+			return
+		}
+		if err = add(); err != nil {
+			c.ports.Remove(number)
+			return
+		}
+		c.engine.SetUp(number, false)
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.wire.OnChange(func(bool) { c.loop.Post(p.changed) })
+	return p.wire, nil
+}
+
+// RemovePort takes a port out and closes its wire. remove takes it out of the
+// engine. A port that does not exist is ignored.
+func (c *Chassis) RemovePort(number int, remove func()) {
+	var p *port
+	c.Do(func(int64) {
+		if p = c.ports.Get(number); p != nil {
+			p.gone = true
+			c.ports.Remove(number)
+			remove()
+		}
+	})
+	if p != nil {
+		p.wire.Close()
+	}
+}
+
+// out is the engine's Output.
+func (c *Chassis) out(number int, frame []byte) {
+	if p := c.ports.Get(number); p != nil {
+		p.wire.Send(frame)
+	}
+}
+
+// rearm sets the timer if it is not set: what is due later than that is asked
+// for when it fires.
+func (c *Chassis) rearm() {
+	if !c.timer.Pending() {
+		c.arm(c.engine.Next())
+	}
+}
+
+func (c *Chassis) arm(next int64) {
+	if next != 0 {
+		c.loop.Arm(&c.timer, next)
+	}
+}
+
+// changed tells the engine whether something is plugged in now.
+func (p *port) changed() {
+	if !p.gone {
+		p.up = p.wire.Plugged()
+		p.c.engine.SetUp(p.number, p.up)
+		p.c.rearm()
+	}
+}
+
+// Poll implements wire.Machine.
+func (p *port) Poll(fd int, ready func() bool) (cancel func()) { return p.c.loop.Poll(fd, ready) }
+
+// Ready implements wire.Machine: a switch takes every frame.
+func (p *port) Ready() bool { return true }
+
+// Receive implements wire.Machine.
+func (p *port) Receive(frame []byte) {
+	if !p.up {
+		p.changed() // the frame was faster than the news of its wire
+	}
+	if p.gone {
+		return
+	}
+	c := p.c
+	n := copy(c.buf[fabric.Headroom:], frame)
+	c.engine.Forward(c.loop.Now(), p.number, c.buf[:fabric.Headroom+n])
+	c.rearm()
+}

@@ -1,0 +1,375 @@
+package chassis
+
+import (
+	"encoding/binary"
+	"errors"
+	"net"
+	"os"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+
+	"dynemu/vm/fabric"
+	"dynemu/vm/fabric/ethsw"
+	"dynemu/vm/fabric/fabrictest"
+	"dynemu/vm/fabric/frsw"
+	"dynemu/vm/wire"
+)
+
+var hex = fabrictest.Hex
+
+// running returns a chassis that runs until the test ends.
+func running(t testing.TB, build func(out fabric.Output) fabric.Engine) *Chassis {
+	c := New(build)
+	go c.Run()
+	t.Cleanup(c.Close)
+	return c
+}
+
+// pair returns two ends of a wire as sockets.
+func pair(t testing.TB) (near, far *os.File) {
+	t.Helper()
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return os.NewFile(uintptr(fds[0]), "near"), os.NewFile(uintptr(fds[1]), "far")
+}
+
+// plug adds a port with a wire, and returns the wire's other end.
+func plug(t testing.TB, c *Chassis, number int, add func() error) (*wire.Port, net.Conn) {
+	t.Helper()
+	p, err := c.AddPort(number, add)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, connect(t, c, p)
+}
+
+// connect plugs a wire in, and returns its other end when the switch knows.
+func connect(t testing.TB, c *Chassis, p *wire.Port) net.Conn {
+	t.Helper()
+	near, far := pair(t)
+	w, err := wire.NewPipe(near)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Plug(w)
+	conn, err := net.FileConn(far)
+	far.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	c.Do(func(int64) {})
+	return conn
+}
+
+func send(t testing.TB, conn net.Conn, text string) {
+	t.Helper()
+	if _, err := conn.Write(hex(text)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func receive(t testing.TB, conn net.Conn, want string) {
+	t.Helper()
+	if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, wire.MaxFrame)
+	n, err := conn.Read(buf)
+	if err != nil || string(buf[:n]) != string(hex(want)) {
+		t.Fatalf("received %x, %v; want %x", buf[:n], err, hex(want))
+	}
+}
+
+func TestEthernet(t *testing.T) {
+	var s *ethsw.Switch
+	c := running(t, func(out fabric.Output) fabric.Engine {
+		s = ethsw.New(out)
+		return s
+	})
+	add := func(number int, config ethsw.Config) (*wire.Port, net.Conn) {
+		return plug(t, c, number, func() error { return s.AddPort(number, config) })
+	}
+	_, one := add(1, ethsw.Config{Mode: ethsw.Access, VLAN: 7})
+	p2, two := add(2, ethsw.Config{Mode: ethsw.Dot1Q, VLAN: 1})
+	_, three := add(3, ethsw.Config{Mode: ethsw.Access, VLAN: 7})
+	send(t, one, "ffffffffffff 020000000001 0806 11*46")
+	receive(t, two, "ffffffffffff 020000000001 81000007 0806 11*46")
+	receive(t, three, "ffffffffffff 020000000001 0806 11*46")
+	send(t, two, "020000000001 020000000002 8100a007 0800 22*46")
+	receive(t, one, "020000000001 020000000002 0800 22*46")
+	send(t, three, "020000000002 020000000003 0800 33*9000")
+	receive(t, two, "020000000002 020000000003 81000007 0800 33*9000")
+
+	var stations []ethsw.Station
+	var stats fabric.Stats
+	if !c.Do(func(now int64) { stations, stats = s.Stations(now), s.Stats(2) }) || len(stations) != 3 {
+		t.Errorf("stations %v", stations)
+	}
+	if w := p2.Stats(); w.RxFrames != stats.RxFrames || w.RxBytes != stats.RxBytes || w.TxFrames != stats.TxFrames || w.TxBytes != stats.TxBytes || stats.TxBytes != 64+9018 {
+		t.Errorf("the wire counts %+v, the switch %+v", w, stats)
+	}
+
+	// A port whose other end goes away forgets its stations, and can be plugged
+	// anew.
+	two.Close()
+	for deadline := time.Now().Add(10 * time.Second); len(stations) != 2; time.Sleep(time.Millisecond) {
+		if c.Do(func(now int64) { stations = s.Stations(now) }); time.Now().After(deadline) {
+			t.Fatalf("stations %v after a port's wire was cut", stations)
+		}
+	}
+	two = connect(t, c, p2)
+	send(t, two, "ffffffffffff 020000000002 81000007 0806 44*46")
+	receive(t, one, "ffffffffffff 020000000002 0806 44*46")
+	receive(t, three, "ffffffffffff 020000000002 0806 44*46")
+
+	// What goes wrong leaves all as it is.
+	if _, err := c.AddPort(1, func() error { return nil }); err == nil {
+		t.Error("a port was added twice")
+	}
+	refused := errors.New("refused")
+	if _, err := c.AddPort(9, func() error { return refused }); err != refused {
+		t.Errorf("a port that the engine refused: %v", err)
+	}
+	c.RemovePort(77, func() { t.Error("a port that is not there was removed") })
+	c.RemovePort(2, func() { s.RemovePort(2) })
+	if _, err := two.Read(make([]byte, 1)); err == nil {
+		t.Error("the wire of a removed port is open")
+	}
+	send(t, one, "020000000002 020000000001 0800 55*46")
+	receive(t, three, "020000000002 020000000001 0800 55*46")
+}
+
+// An enquiry that waits in a wire when that is plugged in is answered.
+func TestFrameRelay(t *testing.T) {
+	var s *frsw.Switch
+	c := running(t, func(out fabric.Output) fabric.Engine {
+		s = frsw.New(out)
+		return s
+	})
+	p1, err := c.AddPort(1, func() error { return s.AddPort(1) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	p2, two := plug(t, c, 2, func() error { return s.AddPort(2) })
+	c.Do(func(int64) { err = s.Connect(frsw.Endpoint{Port: 1, DLCI: 102}, frsw.Endpoint{Port: 2, DLCI: 201}) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	near, far := pair(t)
+	one, err := net.FileConn(far)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer one.Close()
+	far.Close()
+	send(t, one, "00010308007595 010100 03020100")
+	w, err := wire.NewPipe(near)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p1.Plug(w)
+	receive(t, one, "00010308007d95 010100 03020101 0703 06b082")
+	send(t, two, "3091 0800 45")
+	receive(t, one, "1861 0800 45")
+	p2.Unplug()
+	c.Do(func(int64) {}) // the switch knows
+	send(t, one, "00010308007595 010101 03020201")
+	receive(t, one, "00010308007d95 010100 03020202 0703 06b080")
+}
+
+// timed is an engine that wants to be called each millisecond, five times.
+type timed struct {
+	ticks atomic.Int32
+	next  int64
+	early bool
+	fired chan struct{}
+}
+
+func (e *timed) Forward(int64, int, []byte) {}
+func (e *timed) SetUp(int, bool)            {}
+func (e *timed) Stats(int) fabric.Stats     { return fabric.Stats{} }
+func (e *timed) Next() int64                { return e.next }
+func (e *timed) Tick(now int64) int64 {
+	e.early = e.early || now < e.next
+	e.next = now + 1e6
+	if e.ticks.Add(1) == 5 {
+		e.next = 0
+		close(e.fired)
+	}
+	return e.next
+}
+
+func TestTimer(t *testing.T) {
+	e := &timed{fired: make(chan struct{})}
+	c := running(t, func(fabric.Output) fabric.Engine { return e })
+	time.Sleep(20 * time.Millisecond)
+	if n := e.ticks.Load(); n != 0 {
+		t.Errorf("called %d times unasked", n)
+	}
+	c.Do(func(now int64) { e.next = now + 1e6 })
+	select {
+	case <-e.fired:
+	case <-time.After(10 * time.Second):
+		t.Fatal("never called")
+	}
+	time.Sleep(20 * time.Millisecond)
+	c.Do(func(int64) {
+		if n := e.ticks.Load(); n != 5 || e.early {
+			t.Errorf("called %d times, early is %v", n, e.early)
+		}
+	})
+}
+
+func TestClose(t *testing.T) {
+	c := New(func(out fabric.Output) fabric.Engine { return ethsw.New(out) })
+	go c.Run()
+	p, conn := plug(t, c, 0, func() error { return nil })
+	c.Close()
+	if _, err := conn.Read(make([]byte, 1)); err == nil || p.Plugged() {
+		t.Error("a wire is open")
+	}
+	if c.Do(func(int64) { t.Error("called after the end") }) {
+		t.Error("Do says that it ran")
+	}
+	if _, err := c.AddPort(1, func() error { return nil }); err == nil {
+		t.Error("a port was added")
+	}
+	c.RemovePort(0, func() { t.Error("called after the end") })
+}
+
+// The whole way of a frame of 64 bytes: from a wire through the switch to a wire,
+// which takes two system calls. What the other ends of the wires cost is not
+// counted.
+func BenchmarkWires(b *testing.B) {
+	for name, open := range map[string]func(b *testing.B, p *wire.Port) (fd int){
+		"socket pairs": func(b *testing.B, p *wire.Port) int {
+			near, far := pair(b)
+			w, err := wire.NewPipe(near)
+			if err != nil {
+				b.Fatal(err)
+			}
+			p.Plug(w)
+			b.Cleanup(func() { far.Close() })
+			return int(far.Fd())
+		},
+		"TAPs": openTAP,
+	} {
+		b.Run(name, func(b *testing.B) {
+			if name == "TAPs" {
+				if os.Geteuid() != 0 {
+					b.Skip("SKIP: making a network namespace needs root")
+				}
+				runtime.LockOSThread() // never unlocked: the thread ends with the benchmark
+				ns, err := netns.New()
+				if err != nil {
+					b.Skipf("SKIP: no network namespaces here: %v", err)
+				}
+				b.Cleanup(func() { ns.Close() })
+			}
+			var s *ethsw.Switch
+			c := New(func(out fabric.Output) fabric.Engine {
+				s = ethsw.New(out)
+				return s
+			})
+			go func() {
+				runtime.LockOSThread() // its processor time is measured
+				c.Run()
+			}()
+			b.Cleanup(c.Close)
+			var fds [2]int
+			var ports [2]*wire.Port
+			for n := range fds {
+				p, err := c.AddPort(n, func() error { return s.AddPort(n, ethsw.Config{Mode: ethsw.Access, VLAN: 1}) })
+				if err != nil {
+					b.Fatal(err)
+				}
+				ports[n], fds[n] = p, open(b, p)
+			}
+			frame := hex("02000000000b 02000000000a 88b5 5a*50")
+			buf := make([]byte, 2048)
+			nap := func(fd int, events int16) {
+				_, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: events}}, 1)
+			}
+			before := threadTime(b, c)
+			b.ResetTimer()
+			// As many frames are under way as fit into the sockets.
+			const most = 64
+			for sent, got := 0, uint64(0); got < uint64(b.N); {
+				for sent < b.N && uint64(sent) < got+most {
+					if _, err := unix.Write(fds[0], frame); err != nil {
+						break
+					}
+					sent++
+				}
+				if name == "TAPs" {
+					if n := ports[1].Stats(); n.TxFrames+n.TxDrops > got {
+						got = n.TxFrames + n.TxDrops
+					} else {
+						runtime.Gosched()
+					}
+					continue
+				}
+				if n, _ := unix.Read(fds[1], buf); n <= 0 {
+					nap(fds[1], unix.POLLIN)
+					continue
+				}
+				got++
+			}
+			b.StopTimer()
+			if d := ports[1].Stats().TxDrops; d > 0 {
+				b.Errorf("%d frames dropped", d)
+			}
+			b.ReportMetric(float64(b.N)/(threadTime(b, c)-before).Seconds(), "frames/s-of-a-core")
+		})
+	}
+}
+
+// threadTime returns the processor time that the thread of a chassis has used.
+func threadTime(b *testing.B, c *Chassis) time.Duration {
+	var u unix.Rusage
+	var err error
+	c.Do(func(int64) { err = unix.Getrusage(unix.RUSAGE_THREAD, &u) })
+	if err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// openTAP plugs a new TAP in, and returns a packet socket on its other side.
+func openTAP(b *testing.B, p *wire.Port) int {
+	name := "tap0"
+	if _, err := netlink.LinkByName(name); err == nil {
+		name = "tap1"
+	}
+	w, err := wire.OpenTAP(name)
+	if err != nil {
+		b.Skipf("SKIP: %v", err)
+	}
+	link, err := netlink.LinkByName(name)
+	if err == nil {
+		err = netlink.LinkSetUp(link)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	p.Plug(w)
+	// Protocol 0: the socket only sends.
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { unix.Close(fd) })
+	if err := unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: binary.NativeEndian.Uint16([]byte{0, 0}), Ifindex: link.Attrs().Index}); err != nil {
+		b.Fatal(err)
+	}
+	return fd
+}
