@@ -1,11 +1,7 @@
 package peer
 
 import (
-	"bufio"
 	"fmt"
-	"net"
-	"os/exec"
-	"strings"
 	"testing"
 	"time"
 )
@@ -65,54 +61,6 @@ func testATM(r1, r2 *router, net int) {
 	r1.pings(ip(2) + " size 1500")
 }
 
-// hypervisor starts Debian's dynamips without a router, and has it run commands,
-// for its switches.
-func hypervisor(t *testing.T, e Emulator, commands ...string) {
-	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
-	cmd := exec.Command(e.Path, "-H", address)
-	cmd.Dir = t.TempDir()
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	var conn net.Conn
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if conn, err = net.Dial("tcp4", address); err == nil {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-	}
-	t.Cleanup(func() { conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(30 * time.Second)) // an error shows in the read
-	replies := bufio.NewReader(conn)
-	for _, c := range commands {
-		fmt.Fprintf(conn, "%s\r\n", c)
-		for {
-			line, err := replies.ReadString('\n')
-			if err != nil {
-				t.Fatalf("%s: %v", c, err)
-			}
-			if strings.HasPrefix(line, "100-") {
-				break
-			}
-			if line[0] == '2' {
-				t.Fatalf("%s: %s", c, line)
-			}
-		}
-	}
-}
-
 // TestATMSwitches joins two routers on dynemu by Dynamips' own ATM switch and ATM
 // bridge: cells are switched from circuit to circuit, and Ethernet frames taken
 // out of those on a circuit.
@@ -122,11 +70,15 @@ func TestATMSwitches(t *testing.T) {
 	nio := func(name string, local, remote int) string {
 		return fmt.Sprintf("nio create_udp %s %d 127.0.0.1 %d", name, p[local], p[remote])
 	}
-	hypervisor(t, debian,
+	h := startManager(t, debian, t.TempDir())
+	for _, command := range []string{
 		nio("a1", 0, 1), nio("a2", 2, 3), nio("a3", 4, 5), nio("e1", 6, 7),
 		"atmsw create S", "atmsw create_vcc S a1 10 100 a2 20 200", "atmsw create_vcc S a2 20 200 a1 10 100",
 		"atmsw create_vpc S a1 5 a2 6", "atmsw create_vpc S a2 6 a1 5",
-		"atm_bridge create B", "atm_bridge configure B e1 a3 0 201")
+		"atm_bridge create B", "atm_bridge configure B e1 a3 0 201",
+	} {
+		h.do("%s", command)
+	}
 	bind := func(port string, local, remote int) []string {
 		return []string{"-s", fmt.Sprintf("%s:udp:%d:127.0.0.1:%d", port, p[local], p[remote])}
 	}
