@@ -258,7 +258,8 @@ u64 __adddf3(u64 a, u64 b)
         b = t;
     }
     ma = unpack(a, &ea) >> 1;
-    mb = shift_sticky(unpack(b, &eb) >> 1, ea - eb);
+    mb = unpack(b, &eb) >> 1;
+    mb = shift_sticky(mb, ea - eb);
     if ((a ^ b) & SIGN) {
         ma -= mb;
         return ma ? pack(a & SIGN, ea + 1, ma) : 0;
@@ -289,10 +290,32 @@ u64 __muldf3(u64 a, u64 b)
     return pack(sign, ea + eb - 1022, hi | (((u32)lo | (u32)mid2) != 0));
 }
 
+/* One digit of 32 bits of n / d, where n < d and d has bit 63: algorithm D
+ * again. n becomes what remains. */
+static u32 digit(u64 *n, u64 d)
+{
+    u32 d1 = (u32)(d >> 32), d0 = (u32)d, q, r32;
+    u64 r;
+
+    if (*n >> 32 >= d1) {
+        q = ~(u32)0;
+        r = *n - (u64)q * d1;
+    } else {
+        q = divide(*n, d1, &r32);
+        r = r32;
+    }
+    while (!(r >> 32) && (u64)q * d0 > r << 32) {
+        q--;
+        r += d1;
+    }
+    *n = (*n << 32) - q * d;
+    return q;
+}
+
 u64 __divdf3(u64 a, u64 b)
 {
-    u64 sign = (a ^ b) & SIGN, ma, mb, q = 0;
-    int ea, eb, i;
+    u64 sign = (a ^ b) & SIGN, ma, mb, q;
+    int ea, eb;
 
     if (is_nan(a) || is_nan(b))
         return QNAN;
@@ -304,17 +327,15 @@ u64 __divdf3(u64 a, u64 b)
         return is_zero(a) ? QNAN : sign | INF;
     if (is_zero(a))
         return sign;
-    ma = unpack(a, &ea) >> 1;
-    mb = unpack(b, &eb) >> 1;
-    for (i = 0; i < 64; i++) {
-        q <<= 1;
-        if (ma >= mb) {
-            ma -= mb;
-            q |= 1;
-        }
-        ma <<= 1;
+    ma = unpack(a, &ea);
+    mb = unpack(b, &eb);
+    if (ma >= mb) {
+        ma >>= 1;
+        ea++;
     }
-    return pack(sign, ea - eb + 1023, q | (ma != 0));
+    q = (u64)digit(&ma, mb) << 32;
+    q |= digit(&ma, mb);
+    return pack(sign, ea - eb + 1022, q | (ma != 0));
 }
 
 static int compare(u64 a, u64 b, int unordered)
