@@ -3,7 +3,8 @@
 #include "term.h"
 
 /* IP over permanent ATM circuits: AAL5 with LLC/SNAP, routed or bridged, and IP
- * alone on a circuit (RFC 2684); inverse ARP (RFC 2225). */
+ * alone on a circuit (RFC 2684); inverse ARP (RFC 2225); answers to
+ * OAM loopback cells (ITU-T I.610). */
 #define TYPE_IP 0x0800
 #define TYPE_ARP 0x0806
 #define SNAP_LEN 8u           /* LLC, OUI, type */
@@ -25,6 +26,7 @@ struct atm_vc {
 	char name[17];
 	u32 in, out, in_drops, out_drops;
 	u64 in_bytes, out_bytes;
+	u32 oam_in, oam_out;
 	u32 answered;             /* uptime seconds + 1 of the last inverse ARP answer */
 };
 
@@ -285,6 +287,46 @@ static void bridged_input(struct atm *a, struct atm_vc *v, struct pkt *p, int fc
 	ether_input(a->ifp, p);
 }
 
+/* A loopback cell that is to be looped goes back with its indication cleared. */
+#define OAM_LEN 48u
+#define OAM_LOOPBACK 0x18     /* fault management, loopback */
+#define OAM_TO_BE_LOOPED 0x01
+#define CRC10_POLY 0x633u
+
+/* Over the whole payload, whose last ten bits are taken as 0. */
+static u32 crc10(const u8 *d)
+{
+	u32 crc = 0;
+
+	for (u32 i = 0; i < OAM_LEN; i++) {
+		u8 b = i == OAM_LEN - 2 ? d[i] & 0xfc : i == OAM_LEN - 1 ? 0 : d[i];
+
+		for (int bit = 7; bit >= 0; bit--) {
+			crc = crc << 1 | (b >> bit & 1);
+			if (crc & 0x400)
+				crc ^= CRC10_POLY;
+		}
+	}
+	return crc;
+}
+
+static void oam_input(struct atm *a, struct atm_vc *v, struct pkt *p)
+{
+	u8 *h = p->data;
+
+	v->oam_in++;
+	if (p->len != OAM_LEN || h[0] != OAM_LOOPBACK || !(h[1] & OAM_TO_BE_LOOPED) ||
+	    crc10(h) != (get16(h + OAM_LEN - 2) & 0x3ffu)) {
+		pkt_free(p);
+		return;
+	}
+	h[1] &= (u8)~OAM_TO_BE_LOOPED;
+	put16(h + OAM_LEN - 2, (get16(h + OAM_LEN - 2) & 0xfc00u) | crc10(h));
+	v->oam_out++;
+	p->circuit = (u16)number(a, v);
+	link_send_raw(a->ifp, p);
+}
+
 void atm_input(struct iface *ifp, struct pkt *p)
 {
 	struct atm *a = atm_of(ifp);
@@ -292,6 +334,10 @@ void atm_input(struct iface *ifp, struct pkt *p)
 	const u8 *h = p->data;
 	u32 type = 0;
 
+	if (p->cell) {
+		oam_input(a, v, p);
+		return;
+	}
 	v->in++;
 	v->in_bytes += p->len;
 	if (v->encap == ATM_MUX_IP) {
@@ -586,6 +632,7 @@ static void show_details(const struct atm *a, const struct atm_vc *v)
 	cprintf("InARP %s\n", asks((struct atm *)a, v) ? "frequency: 15 minutes(s)" : "DISABLED");
 	cprintf("InPkts: %u, OutPkts: %u, InBytes: %llu, OutBytes: %llu\n", v->in, v->out, v->in_bytes, v->out_bytes);
 	cprintf("InPktDrops: %u, OutPktDrops: %u\n", v->in_drops, v->out_drops);
+	cprintf("OAM cells received: %u\nOAM cells sent: %u\n", v->oam_in, v->oam_out);
 	cprintf("Status: %s\n\n", vc_status(a, v));
 }
 

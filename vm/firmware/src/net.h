@@ -21,6 +21,7 @@ struct pkt {
 	u8 link_broadcast;     /* arrived as a link-level broadcast */
 	u8 multicast;          /* … or multicast */
 	u16 circuit;           /* Frame Relay: DLCI on which it arrived; ATM: number of the PVC */
+	u8 cell;               /* ATM: the payload of one cell, of this payload type; 0: a packet */
 };
 
 void pkt_init(void);

@@ -113,6 +113,7 @@ struct pkt *pkt_alloc(u32 len)
 	p->next = NULL;
 	p->link_broadcast = p->multicast = 0;
 	p->circuit = 0;
+	p->cell = 0;
 	return p;
 }
 
@@ -154,6 +155,8 @@ struct pkt *pkt_copy(const struct pkt *p)
 	if (q) {
 		memcpy(q->data, p->data, p->len);
 		q->in = p->in;
+		q->circuit = p->circuit;
+		q->cell = p->cell;
 	}
 	return q;
 }

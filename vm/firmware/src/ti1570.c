@@ -33,8 +33,10 @@
 #define ON 0x80000000u
 #define POINTER 0x3fffffffu
 #define AAL5 0x04000000u
+#define PLAIN 0x08000000u     /* transmit: cells as they are; receive: so many cells */
 #define RX_NOTIFY 0x20000000u
 #define RX_SKIP 0x10000000u   /* the rest of a packet that found no buffer */
+#define NETWORK 0x8u          /* in the header of a cell: the first bit of its type */
 #define RX_DONE_ERROR 0x40000000u
 #define DONE_CRC 0x40000000u
 #define DONE_STARVED 0x20000000u
@@ -119,6 +121,17 @@ static void give_rx(struct ti1570 *d, u32 k)
 	h[3] = k;
 	d->free[d->fill] = OWN | PHYS(h) >> 2;
 	d->fill = (d->fill + 1) % NRX;
+}
+
+/* OAM cells of all circuits come through entries of their own, a packet each:
+ * for F5, payload types 4 and 5, the first. */
+static void open_oam(struct ti1570 *d)
+{
+	for (u32 w = 0; w < ENTRY; w += 4)
+		wr(d, RX_TABLE + w, 0);
+	wr(d, RX_TABLE, RX_NOTIFY | PLAIN);
+	wr(d, RX_TABLE + 20, 1);
+	wr(d, RX_TABLE + 24, ON);
 }
 
 static void reclaim_vc(struct ti1570 *d, u32 n)
@@ -248,6 +261,7 @@ static void quiet(struct ti1570 *d)
 		wr(d, TX_SCHEDULE + 2 * s, 0);
 	for (u32 vpi = 0; vpi < 256; vpi++)
 		wr(d, VPI_TABLE + 4 * vpi, 0);
+	wr(d, RX_TABLE + 24, 0);
 	io_r32(d->regs + REG_RESET);
 }
 
@@ -293,6 +307,7 @@ static void ti_start(struct netport *p)
 	wr(d, REG_TX_NOTIFY, PHYS(d->tx_done[1]));
 	wr(d, REG_RX_NOTIFY, PHYS(d->rx_done));
 	wr(d, FREE_RINGS, PHYS(d->free));
+	open_oam(d);
 	wr(d, FREE_RINGS + 4, RX_CELLS << 16 | (NRX / 16 - 1) << 10);
 	wr(d, REG_MASK, STAT_TX | STAT_RX);
 	wr(d, REG_CONFIG, CONFIG_ON);
@@ -330,9 +345,9 @@ static int ti_send(struct netport *p, struct pkt *k)
 	notify = k->size == PKT_SMALL ? 0 : TX_NOTIFY;
 	h = (volatile u32 *)(((u32)k->data - HEADER) & ~3u);
 	h[1] = 0;
-	h[2] = (u32)v->vpi << 20 | (u32)v->vci << 4;
+	h[2] = (u32)v->vpi << 20 | (u32)v->vci << 4 | (u32)k->cell << 1;
 	h[3] = 0;
-	h[0] = TX_PACKET | AAL5 | notify | ((u32)k->data - (u32)h - HEADER) << 16 | k->len;
+	h[0] = TX_PACKET | (k->cell ? PLAIN : AAL5) | notify | ((u32)k->data - (u32)h - HEADER) << 16 | k->len;
 	v->pkt[i] = k;
 	v->tail++;
 	d->in_flight++;
@@ -437,9 +452,11 @@ static void receive(struct ti1570 *d, const struct done *e)
 	static u16 place[NRX];
 	struct if_counters *c = &d->port.ifp->c;
 	u32 n = chain(d, e->packet << 2, place), len = e->trailer & 0xffff, vc;
-	int bad = 0;
+	int bad = 0, oam = (e->header & NETWORK) != 0;
 	struct pkt *p;
 
+	if (oam)
+		len = CELL;
 	if (e->owner & RX_DONE_ERROR) {
 		bad = 1;
 		if (e->errors & DONE_STARVED) {
@@ -449,7 +466,7 @@ static void receive(struct ti1570 *d, const struct done *e)
 			c->crc += e->errors & DONE_CRC ? 1 : 0;
 			c->abort += e->errors & DONE_ABORT ? 1 : 0;
 		}
-	} else if (!len || n != round_up_div(round_up_div(len + TRAILER, CELL), RX_CELLS)) {
+	} else if (!len || (!oam && n != round_up_div(round_up_div(len + TRAILER, CELL), RX_CELLS))) {
 		/* Cells were lost. An emulator without a check of the CRC does not say so. */
 		bad = 1;
 		c->in_errors++;
@@ -469,6 +486,7 @@ static void receive(struct ti1570 *d, const struct done *e)
 		return;
 	}
 	p->circuit = (u16)vc;
+	p->cell = oam ? (u8)(e->header >> 1 & 7) : 0;
 	link_input(d->port.ifp, p);
 }
 
