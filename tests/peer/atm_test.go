@@ -70,14 +70,14 @@ func TestATMSwitches(t *testing.T) {
 	nio := func(name string, local, remote int) string {
 		return fmt.Sprintf("nio create_udp %s %d 127.0.0.1 %d", name, p[local], p[remote])
 	}
-	h := startManager(t, debian, t.TempDir())
+	h := StartManager(t, debian, t.TempDir())
 	for _, command := range []string{
 		nio("a1", 0, 1), nio("a2", 2, 3), nio("a3", 4, 5), nio("e1", 6, 7),
 		"atmsw create S", "atmsw create_vcc S a1 10 100 a2 20 200", "atmsw create_vcc S a2 20 200 a1 10 100",
 		"atmsw create_vpc S a1 5 a2 6", "atmsw create_vpc S a2 6 a1 5",
 		"atm_bridge create B", "atm_bridge configure B e1 a3 0 201",
 	} {
-		h.do("%s", command)
+		h.Do("%s", command)
 	}
 	bind := func(port string, local, remote int) []string {
 		return []string{"-s", fmt.Sprintf("%s:udp:%d:127.0.0.1:%d", port, p[local], p[remote])}

@@ -23,22 +23,22 @@ func TestFirmwareOIR(t *testing.T) {
 	if err := os.WriteFile(image, firmware.Router(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	udp, port := UDPPorts(t, 4), tcpPort(t)
+	udp, port := UDPPorts(t, 4), TCPPort(t)
 	other := boot(t, dynemu, "R2", t.TempDir(), 2, []string{"3:PA-FE-TX", "4:PA-4T+"},
 		"-s", fmt.Sprintf("3:0:udp:%d:127.0.0.1:%d", udp[1], udp[0]), "-s", fmt.Sprintf("4:0:udp:%d:127.0.0.1:%d", udp[3], udp[2]))
 	other.configure("hostname R2", "interface f3/0", "ip address 10.3.0.2 255.255.255.0", "no shutdown",
 		"interface s4/0", "ip address 10.4.0.2 255.255.255.0", "no shutdown")
 
-	h := startManager(t, debian, dir)
-	h.do("vm create R1 1 c7200")
-	h.do("vm set_con_tcp_port R1 %d", port)
-	h.do("vm set_ios R1 %s", image)
-	h.do("vm set_ram R1 128")
-	h.do("vm set_ram_mmap R1 0")
-	h.do("vm set_idle_pc R1 0x%x", firmware.IdlePC())
-	h.do("nio create_udp ether %d 127.0.0.1 %d", udp[0], udp[1])
-	h.do("nio create_udp serial %d 127.0.0.1 %d", udp[2], udp[3])
-	h.do("vm start R1")
+	h := StartManager(t, debian, dir)
+	h.Do("vm create R1 1 c7200")
+	h.Do("vm set_con_tcp_port R1 %d", port)
+	h.Do("vm set_ios R1 %s", image)
+	h.Do("vm set_ram R1 128")
+	h.Do("vm set_ram_mmap R1 0")
+	h.Do("vm set_idle_pc R1 0x%x", firmware.IdlePC())
+	h.Do("nio create_udp ether %d 127.0.0.1 %d", udp[0], udp[1])
+	h.Do("nio create_udp serial %d 127.0.0.1 %d", udp[2], udp[3])
+	h.Do("vm start R1")
 	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
 		t.Fatal(err)
@@ -68,17 +68,17 @@ func TestFirmwareOIR(t *testing.T) {
 	}
 	insert := func(slot int, card, nio string) {
 		t.Helper()
-		h.do("vm slot_add_binding R1 %d 0 %s", slot, card)
-		h.do("vm slot_add_nio_binding R1 %d 0 %s", slot, nio)
-		h.do("vm slot_oir_start R1 %d 0", slot)
+		h.Do("vm slot_add_binding R1 %d 0 %s", slot, card)
+		h.Do("vm slot_add_nio_binding R1 %d 0 %s", slot, nio)
+		h.Do("vm slot_oir_start R1 %d 0", slot)
 		shows("show diag", regexp.QuoteMeta(fmt.Sprintf("Slot %d: %s,", slot, card)), true)
 	}
 	remove := func(slot int, card string) {
 		t.Helper()
-		h.do("vm slot_oir_stop R1 %d 0", slot)
+		h.Do("vm slot_oir_stop R1 %d 0", slot)
 		shows("show diag", regexp.QuoteMeta(card), false)
-		h.do("vm slot_remove_nio_binding R1 %d 0", slot)
-		h.do("vm slot_remove_binding R1 %d 0", slot)
+		h.Do("vm slot_remove_nio_binding R1 %d 0", slot)
+		h.Do("vm slot_remove_binding R1 %d 0", slot)
 	}
 	ping := func(to string) {
 		t.Helper()
