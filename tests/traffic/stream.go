@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,7 +25,9 @@ type Stream struct {
 
 // Result is what became of a stream in one run.
 type Result struct {
-	Sent, Received uint64 // Sent counts frames that were due, taken or not
+	// Sent counts frames that were given to the interface, whose queue may have
+	// been full.
+	Sent, Received uint64
 	Reordered      uint64 // arrived after a frame that was sent later
 	Wrong          uint64 // not what the router should have made of what was sent
 	First, Last    time.Time
@@ -52,15 +55,21 @@ type Options struct {
 	Drain time.Duration
 }
 
-// pause is how long the generator sleeps when nothing is due.
-const pause = 200 * time.Microsecond
+const (
+	// pause is how long the generator sleeps when nothing is due.
+	pause = 200 * time.Microsecond
+	// maxLate is how many frames the generator sends in a row after it was itself
+	// held up; what was due beyond is left out. It is less than the queue of a TAP,
+	// 1000 frames.
+	maxLate = 256
+)
 
-var runs uint32
+var runs atomic.Uint32
 
 // Run sends all streams at the same time and fills their Results. Frames that
-// are due and that an interface does not take are not sent later.
+// an interface does not take are not sent later.
 func Run(o Options, streams ...*Stream) error {
-	runs++
+	id := runs.Add(1) << 8
 	for i, s := range streams {
 		if s.Size < MinFrame || s.Size > slotSize-256 {
 			return fmt.Errorf("a frame of a stream has %d to %d bytes, not %d", MinFrame, slotSize-256, s.Size)
@@ -69,7 +78,7 @@ func Run(o Options, streams ...*Stream) error {
 		s.seq, s.expected = 0, 0
 		s.frames = make([][]byte, maxBatch)
 		for j := range s.frames {
-			s.frames[j] = frame(s.Size, s.Src, s.Dst, s.Gateway, runs<<8|uint32(i))
+			s.frames[j] = frame(s.Size, s.Src, s.Dst, s.Gateway, id|uint32(i))
 		}
 	}
 	ports := map[*Port]bool{}
@@ -89,22 +98,23 @@ func Run(o Options, streams ...*Stream) error {
 	}
 	receive() // what is left of earlier runs
 	start := time.Now()
+	done := 0 // of the frames of each stream that were due
 	for {
 		elapsed := time.Since(start)
-		due := uint32(min(elapsed, o.Duration).Seconds() * o.Rate)
-		busy := false
+		due := int(min(elapsed, o.Duration).Seconds() * o.Rate)
+		done = max(done, due-maxLate)
+		n := min(due-done, maxBatch)
 		for _, s := range streams {
-			n := min(int(due-s.seq), maxBatch)
 			if err := s.send(n); err != nil {
 				return err
 			}
-			busy = busy || s.seq != due
 		}
+		done += n
 		receive()
-		if elapsed >= o.Duration && !busy {
+		if elapsed >= o.Duration && done == due {
 			break
 		}
-		if !busy {
+		if done == due {
 			time.Sleep(min(pause, time.Duration(float64(due+1)/o.Rate*1e9)-time.Since(start)))
 		}
 	}
@@ -143,7 +153,7 @@ func ours(f []byte) (int, bool) {
 		return 0, false
 	}
 	id := binary.BigEndian.Uint32(f[atStream:])
-	return int(id & 0xff), id>>8 == runs
+	return int(id & 0xff), id>>8 == runs.Load()&0xffffff
 }
 
 func (s *Stream) arrived(f []byte, at time.Time, latency bool) {
