@@ -1,11 +1,13 @@
 package labs
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"dynemu/tests/console"
 	"dynemu/tests/testlab"
 )
 
@@ -42,4 +44,45 @@ func TestATMLink(t *testing.T) {
 		t.Fatal(err)
 	}
 	ping(t, r1, "10.0.0.2 size 1500")
+}
+
+// A port has room for 64 circuits, on 29 paths: what is beyond is refused, and the
+// others work, each with its own inverse ARP.
+func TestManyATMCircuits(t *testing.T) {
+	d := testlab.Start(t)
+	d.MustWriteLab("atm", strings.ReplaceAll(simple1, "s1/0", "a1/0"))
+	r1, r2 := d.Console("atm", "R1"), d.Console("atm", "R2")
+	circuit := func(n int) (vpi, vci int) {
+		if n < 30 {
+			return 8 * n, 1023 - 33*n
+		}
+		return 0, n
+	}
+	var pvcs []string
+	for n := range 65 {
+		vpi, vci := circuit(n)
+		pvcs = append(pvcs, fmt.Sprintf("pvc %d/%d", vpi, vci))
+	}
+	for i, c := range []*console.Console{r1, r2} {
+		address(t, c, fmt.Sprint("R", i+1), "a1/0", fmt.Sprint("10.0.0.", i+1))
+		// The last one is refused, which a configuration by lines would take ill.
+		if err := c.Configure(append([]string{"interface a1/0"}, pvcs[:64]...)...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out := ask(t, r1, "configure terminal") + ask(t, r1, "interface a1/0") + ask(t, r1, pvcs[64]) + ask(t, r1, "end"); !strings.Contains(out, "has 64 PVCs already") {
+		t.Errorf("circuit 65: %s", out)
+	}
+	vpi, vci := circuit(29)
+	shows(t, r1, "show logging", fmt.Sprintf("no room for VC %d/%d", vpi, vci), true)
+	shows(t, r1, "show atm pvc", fmt.Sprintf(`%d +%d +PVC .* INAC`, vpi, vci), true)
+	for n := range 64 {
+		vpi, vci := circuit(n)
+		shows(t, r2, fmt.Sprintf("show atm pvc %d/%d", vpi, vci), `InPkts: [1-9]`, n != 29)
+	}
+	// A path that is given up is there for another.
+	if err := r1.Configure("interface a1/0", "no pvc 224/99", fmt.Sprintf("no pvc %d/%d", vpi, vci), fmt.Sprintf("pvc %d/%d", vpi, vci)); err != nil {
+		t.Fatal(err)
+	}
+	shows(t, r1, "show atm pvc", fmt.Sprintf(`%d +%d +PVC .* UP`, vpi, vci), true)
 }

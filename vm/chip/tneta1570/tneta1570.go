@@ -210,7 +210,10 @@ func (c *Chip) Restore(s State) {
 
 // Attach plugs the port into a wire; nil unplugs it. Nothing that the guest
 // can read tells whether it is.
-func (c *Chip) Attach(n chip.Network) { c.net = n }
+func (c *Chip) Attach(n chip.Network) {
+	c.net = n
+	c.State.StuckAt = 0
+}
 
 func (c *Chip) logf(format string, args ...any) {
 	if c.cfg.Log != nil {
