@@ -60,6 +60,9 @@ func FuzzGuest(f *testing.F) {
 					r.chip.Attach(&r.cable)
 				}
 				r.chip.Read(uint64(v)%(WindowSize+8), 1<<(x>>1%4))
+				r.chip.ConfigWrite(x, v)
+				r.chip.ConfigRead(x)
+				r.chip.Ready()
 			case 7:
 				r.Put(uint64(x)<<12|uint64(v&0xFFC), v)
 			}
