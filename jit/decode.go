@@ -67,6 +67,8 @@ const (
 	opStore
 	opLoadPair // LWL and LWR, or LDL and LDR, of one unaligned unit
 	opStorePair
+	opLoadPart // LWL, LWR, LDL, LDR alone; rt is rd, part of which remains
+	opStorePart
 
 	opMFC0
 	opMTC0
@@ -98,7 +100,7 @@ type insn struct {
 	imm        int32
 	w          uint32
 	pc         uint32
-	wide       bool // a pair of 8 bytes
+	wide       bool // a pair, or part, of 8 bytes
 }
 
 // decoder knows the mode that code is translated for.
@@ -320,7 +322,14 @@ func (d *decoder) decode1(pc, w uint32) insn {
 			return insn{op: opWord}
 		}
 		return interp
-	case 0x1a, 0x1b, 0x22, 0x26, 0x2a, 0x2c, 0x2d, 0x2e, 0x30, 0x31, 0x34, 0x35, 0x38, 0x39, 0x3c, 0x3d:
+	case 0x1a, 0x1b, 0x22, 0x26:
+		if rt == 0 {
+			return insn{op: opWord}
+		}
+		return insn{op: opLoadPart, rs: rs, rt: rt, rd: rt, imm: simm, wide: w>>26 < 0x20}
+	case 0x2a, 0x2c, 0x2d, 0x2e:
+		return insn{op: opStorePart, rs: rs, rt: rt, imm: simm, wide: w>>26 == 0x2c || w>>26 == 0x2d}
+	case 0x30, 0x31, 0x34, 0x35, 0x38, 0x39, 0x3c, 0x3d:
 		return insn{op: opWord}
 	case 0x1c:
 		if w&0x3f == 2 && sa == 0 {
@@ -379,7 +388,7 @@ func (in *insn) branches() bool { return in.op >= opBranch && in.op <= opJALR }
 // dest returns the register that in writes, -1 for none.
 func (in *insn) dest() int {
 	switch in.op {
-	case opInterp, opNop, opStore, opStorePair, opBranch, opJump, opJR, opTrap, opTrapImm, opMTC0, opSyscall, opERET, opTLBW, opWord:
+	case opInterp, opNop, opStore, opStorePair, opStorePart, opBranch, opJump, opJR, opTrap, opTrapImm, opMTC0, opSyscall, opERET, opTLBW, opWord:
 		return -1
 	}
 	if in.rd == 0 {
@@ -497,7 +506,7 @@ func unalignedPair(pc, w, next uint32) (insn, bool) {
 // registers to be what the guest would see.
 func (in *insn) canExit() bool {
 	switch in.op {
-	case opLoad, opStore, opLoadPair, opStorePair, opADD, opADDI, opSUB, opDADD, opDADDI, opDSUB,
+	case opLoad, opStore, opLoadPair, opStorePair, opLoadPart, opStorePart, opADD, opADDI, opSUB, opDADD, opDADDI, opDSUB,
 		opDIV, opDIVU, opDDIV, opDDIVU, opTrap, opTrapImm, opMFC0, opMTC0, opInterp:
 		return true
 	}

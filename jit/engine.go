@@ -39,6 +39,7 @@ type shared struct {
 	target  uint64 // the same for jumps through a register
 	cause   uint64 // not 0: Cause may be read without a look at the timer
 	fault   uintptr
+	spare   uint64
 	regs    [16]uint64 // host registers at a fault
 }
 
@@ -52,6 +53,7 @@ const (
 	wordCond    = int32(unsafe.Offsetof(shared{}.cond))
 	wordTarget  = int32(unsafe.Offsetof(shared{}.target))
 	wordCause   = int32(unsafe.Offsetof(shared{}.cause))
+	wordSpare   = int32(unsafe.Offsetof(shared{}.spare))
 	wordFault   = int32(unsafe.Offsetof(shared{}.fault))
 	wordRegs    = int32(unsafe.Offsetof(shared{}.regs))
 )

@@ -201,6 +201,11 @@ func randomProgram(p *pair, seed uint64, step int) error {
 	w := words{r}
 	code := make([]byte, 4*(20+r.IntN(200)))
 	for i := 0; i < len(code); i += 4 {
+		if r.IntN(30) == 0 { // one part of an unaligned access
+			op := []uint32{0x22, 0x26, 0x1a, 0x1b, 0x2a, 0x2e, 0x2c, 0x2d}[r.IntN(8)]
+			binary.BigEndian.PutUint32(code[i:], op<<26|r.Uint32N(1024)<<16|r.Uint32N(200))
+			continue
+		}
 		if r.IntN(25) == 0 && i+8 <= len(code) { // the two parts of an unaligned access
 			ops := [][3]uint32{{0x22, 0x26, 3}, {0x1a, 0x1b, 7}, {0x2a, 0x2e, 3}, {0x2c, 0x2d, 7}}[r.IntN(4)]
 			regs, off := r.Uint32N(1024)<<16, r.Uint32N(200)

@@ -145,7 +145,7 @@ func (s *scanner) trace(pc uint32) {
 				}
 				break
 			}
-			if in.op == opWord && at+4-s.va < mem.PageSize && b.n+2 <= maxBlock && !(s.narrow && needs64(in.w)) &&
+			if (in.op == opLoadPart || in.op == opStorePart) && at+4-s.va < mem.PageSize && b.n+2 <= maxBlock && !(s.narrow && needs64(in.w)) &&
 				!s.isTarget(at+4) && !(s.idleOK && (at == s.idle || at+4 == s.idle)) {
 				if two, ok := unalignedPair(at, in.w, s.fetch(at+4).w); ok {
 					s.buf = append(s.buf, two, insn{op: opNop, pc: at + 4})

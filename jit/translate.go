@@ -139,7 +139,8 @@ type cold struct {
 	desc   uint32
 	back   int
 	target uint32
-	access int // in Engine.accesses plus 1, of an access that can fault
+	access int // the first in Engine.accesses of those that can fault,
+	faults int // of which there are so many
 }
 
 // residue is what is known of the low bits of a register: modulo mod it is val.
@@ -746,8 +747,8 @@ func (m *emitter) emitCold(c *cold) {
 			m.Link(f, m.N)
 		}
 	}
-	if c.access > 0 {
-		m.e.accesses[c.access-1].cold = int32(m.N)
+	for i := range c.faults {
+		m.e.accesses[c.access+i].cold = int32(m.N)
 	}
 	switch c.kind {
 	case coldMem:

@@ -384,6 +384,8 @@ func (m *emitter) insn1(in *insn) {
 		m.store(in)
 	case opLoadPair, opStorePair:
 		m.unaligned(in)
+	case opLoadPart, opStorePart:
+		m.part(in)
 	case opMFC0:
 		r := cp0Regs[rs]
 		if rs == 13 {
@@ -807,4 +809,119 @@ func (m *emitter) unaligned(in *insn) {
 	} else {
 		m.putSX(in.rd, t)
 	}
+}
+
+// part translates an instruction that accesses a part of an aligned unit of memory.
+// Elsewhere the interpreter executes it, with the branch if it is in a slot.
+func (m *emitter) part(in *insn) {
+	const (
+		rax = amd64.RAX
+		rcx = amd64.RCX
+		rdx = amd64.RDX
+	)
+	store := in.op == opStorePart
+	table, size := m.v.read, int32(4)
+	if store {
+		table = m.v.write
+	}
+	if in.wide {
+		size = 8
+	}
+	// The left part of a unit is from the address to its end, the right one from its
+	// start to the address.
+	left := in.w>>26 == 0x22 || in.w>>26 == 0x1a || in.w>>26 == 0x2a || in.w>>26 == 0x2c
+	w := m.v.wide
+	c := cold{kind: coldPart, pc: m.pc, refund: m.pcRefund}
+	if m.inSlot {
+		c.pc, c.refund = m.branchPC, c.refund+1
+	}
+	m.fill(w, rax, in.rs)
+	if in.imm != 0 {
+		m.OpImm(amd64.ADD, w, rax, in.imm)
+	}
+	if w {
+		m.Movsxd(rcx, rax)
+		m.Op(amd64.CMP, true, rcx, rax)
+		c.from[2] = m.Jcc(amd64.NE, 0)
+	}
+	window := m.throughWindow()
+	if !window {
+		m.Mov(false, rcx, rax)
+		m.ShiftImm(amd64.SHR, false, rcx, mem.PageShift)
+		m.Load(true, rdx, amd64.Indexed(amd64.None, rcx, 8, table))
+		m.Test(true, rdx, rdx)
+		c.from[1] = m.Jcc(amd64.E, 0)
+	}
+	m.cold = append(m.cold, c)
+	// The shift of the part in the unit, in bits.
+	m.Mov(false, rcx, rax)
+	m.OpImm(amd64.AND, false, rax, -size)
+	m.OpImm(amd64.AND, false, rcx, size-1)
+	if !left {
+		m.OpImm(amd64.XOR, false, rcx, size-1)
+	}
+	m.ShiftImm(amd64.SHL, false, rcx, 3)
+	at := amd64.At(rax, 0)
+	if window {
+		at = amd64.Indexed(rWindow, rax, 1, 0)
+		m.mayFault(&m.cold[len(m.cold)-1], false)
+	} else {
+		m.Op(amd64.ADD, true, rax, rdx)
+	}
+	if m.e.movbe {
+		m.LoadBE(in.wide, rdx, at)
+	} else {
+		m.Load(in.wide, rdx, at)
+		m.Bswap(in.wide, rdx)
+	}
+	if store {
+		address := m.e.word(wordSpare)
+		m.Store(true, address, rax)
+		if left {
+			m.ShiftCL(amd64.ROL, in.wide, rdx)
+		} else {
+			m.ShiftCL(amd64.ROR, in.wide, rdx)
+		}
+		m.fill(in.wide, rax, in.rt)
+		m.ShiftDoubleCL(!left, in.wide, rax, rdx)
+		m.Mov(true, rdx, rax)
+		m.Load(true, rax, address)
+		if !m.e.movbe {
+			m.Bswap(in.wide, rdx)
+		}
+		if window {
+			m.mayFault(&m.cold[len(m.cold)-1], true)
+		}
+		if m.e.movbe {
+			m.StoreBE(in.wide, at, rdx)
+		} else {
+			m.Store(in.wide, at, rdx)
+		}
+		return
+	}
+	shift := amd64.SHR
+	if left {
+		shift = amd64.SHL
+	}
+	if in.wide {
+		m.MovImm(rax, ^uint64(0))
+	} else {
+		m.MovImm(rax, 0xffffffff)
+	}
+	m.ShiftCL(shift, in.wide, rax)
+	keepUpper := in.wide || !left // LWR keeps the upper half, but for a whole word
+	m.Not(keepUpper, rax)
+	m.with(amd64.AND, keepUpper, rax, in.rd)
+	m.ShiftCL(shift, in.wide, rdx)
+	m.Op(amd64.OR, true, rax, rdx)
+	switch {
+	case in.wide:
+	case left:
+		m.Movsxd(rax, rax)
+	default:
+		m.Movsxd(rdx, rax)
+		m.Test(false, rcx, rcx)
+		m.Cmov(amd64.E, rax, rdx)
+	}
+	m.put(in.rd, rax)
 }

@@ -318,7 +318,9 @@ func (m *emitter) windowAt(a uint32) bool { return m.e.win != nil && m.v.mode ==
 // fault. It must be the access alone.
 func (m *emitter) mayFault(c *cold, store bool) {
 	m.e.accesses = append(m.e.accesses, windowAccess{region: m.r, at: int32(m.N), pc: m.pc, store: store})
-	c.access = len(m.e.accesses)
+	if c.faults++; c.faults == 1 {
+		c.access = len(m.e.accesses) - 1
+	}
 }
 
 // fault acts on a fault of generated code: the next entry goes on at the access, if

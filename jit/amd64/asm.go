@@ -71,6 +71,7 @@ type Shift uint8
 // The shifts.
 const (
 	ROL Shift = 0
+	ROR Shift = 1
 	SHL Shift = 4
 	SHR Shift = 5
 	SAR Shift = 7
@@ -386,6 +387,15 @@ func (a *Asm) ShiftImm(op Shift, w bool, r Reg, n uint8) {
 
 // ShiftCL shifts r by CL.
 func (a *Asm) ShiftCL(op Shift, w bool, r Reg) { a.rr(0, 0xd3, w, false, Reg(op), r) }
+
+// ShiftDoubleCL shifts dst by CL, left or right, and fills it with bits of src.
+func (a *Asm) ShiftDoubleCL(left, w bool, dst, src Reg) {
+	if left {
+		a.rr(0, 0x0fa5, w, false, src, dst)
+	} else {
+		a.rr(0, 0x0fad, w, false, src, dst)
+	}
+}
 
 // vex writes a three-byte VEX prefix of map 0F38 (2) or 0F3A (3).
 func (a *Asm) vex(w bool, mapping, pp byte, reg, rm, vvvv Reg) {
