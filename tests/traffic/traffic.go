@@ -9,6 +9,7 @@ package traffic
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -68,17 +69,25 @@ func inNamespace(path string, fn func() error) error {
 		return err
 	}
 	defer there.Close()
-	result := make(chan error, 1)
-	go func() {
-		// The thread is never given back, so it ends with the goroutine.
-		runtime.LockOSThread()
-		if err := unix.Setns(int(there.Fd()), unix.CLONE_NEWNET); err != nil {
-			result <- fmt.Errorf("enter %s: %w", path, err)
-			return
-		}
-		result <- fn()
-	}()
-	return <-result
+	runtime.LockOSThread()
+	here, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		runtime.UnlockOSThread()
+		return err
+	}
+	defer here.Close()
+	if err := unix.Setns(int(there.Fd()), unix.CLONE_NEWNET); err != nil {
+		runtime.UnlockOSThread()
+		return fmt.Errorf("enter %s: %w", path, err)
+	}
+	err = fn()
+	if back := unix.Setns(int(here.Fd()), unix.CLONE_NEWNET); back != nil {
+		// The thread ends with the goroutine, which stays locked to it.
+		return errors.Join(err, fmt.Errorf("leave %s: %w", path, back))
+	}
+	// A thread that ended would take children that ask for it along.
+	runtime.UnlockOSThread()
+	return err
 }
 
 func open(ifname string) (*Port, error) {
@@ -128,17 +137,7 @@ func (p *Port) setup(ifindex int) error {
 
 // Close closes the socket.
 func (p *Port) Close() error {
-	err := unix.Munmap(p.ring)
-	return firstError(err, unix.Close(p.fd))
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(unix.Munmap(p.ring), unix.Close(p.fd))
 }
 
 // Send gives frames, without FCS, to the interface and returns how many it
