@@ -3,6 +3,7 @@ package atm
 import (
 	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"slices"
 )
 
@@ -90,12 +91,26 @@ func (r *Reassembler) Add(cell []byte) (data []byte, err error) {
 	trailer := packet[len(packet)-TrailerSize:]
 	room, size := len(packet)-TrailerSize, int(binary.BigEndian.Uint16(trailer[2:]))
 	switch {
-	case UpdateCRC(0, packet[:len(packet)-4]) != binary.BigEndian.Uint32(trailer[4:]):
+	case !validCRC(packet):
 		return nil, ErrCRC
 	case size == 0 || size > room || room-size >= PayloadSize:
 		return nil, ErrLength
 	}
 	return packet[:size], nil
+}
+
+// validCRC checks the CRC at the end of a packet. Beside the standard's it takes
+// the ones of Dynamips, which has the CRC-32 of Ethernet in its place: inverted
+// in the end by its ATM bridge, not inverted by its PA-A1 (adapters-7200
+// reference, 14.4). It checks none itself.
+func validCRC(packet []byte) bool {
+	body := packet[:len(packet)-4]
+	crc := binary.BigEndian.Uint32(packet[len(body):])
+	if crc == UpdateCRC(0, body) {
+		return true
+	}
+	other := crc32.ChecksumIEEE(body)
+	return crc == other || crc == ^other
 }
 
 // Reset forgets the cells of a packet that is not complete.

@@ -2,8 +2,10 @@ package atm
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"hash/crc32"
 	"strings"
 	"testing"
 )
@@ -96,6 +98,16 @@ func TestReassemblerErrors(t *testing.T) {
 		copy(last[2:], []byte{byte(n >> 8), byte(n), byte(crc >> 24), byte(crc >> 16), byte(crc >> 8), byte(crc)})
 		return cells
 	}
+	// otherCRC makes a packet of good with the CRC-32 of Ethernet, changed by x.
+	otherCRC := func(x uint32) []byte {
+		cells := AppendAAL5(nil, h, good)
+		var packet []byte
+		for c := cells; len(c) > 0; c = c[CellSize:] {
+			packet = append(packet, c[HeaderSize:CellSize]...)
+		}
+		binary.BigEndian.PutUint32(cells[len(cells)-4:], crc32.ChecksumIEEE(packet[:len(packet)-4])^x)
+		return cells
+	}
 	flipped := AppendAAL5(nil, h, good)
 	flipped[60] ^= 4
 	lostOne := AppendAAL5(nil, h, good)[CellSize:]
@@ -109,6 +121,9 @@ func TestReassemblerErrors(t *testing.T) {
 		{"a bit flipped", flipped, ErrCRC},
 		{"a cell lost", lostOne, ErrCRC},
 		{"the end lost", append(bytes.Clone(lostEnd), AppendAAL5(nil, h, good)...), ErrCRC},
+		{"the CRC of Dynamips' ATM bridge", otherCRC(0), nil},
+		{"the CRC of Dynamips' PA-A1", otherCRC(1<<32 - 1), nil},
+		{"neither", otherCRC(1), ErrCRC},
 		{"length 0", withLength(0), ErrLength},
 		{"longer than the cells", withLength(137), ErrLength},
 		{"a cell too many", withLength(88), ErrLength},

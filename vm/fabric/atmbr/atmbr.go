@@ -4,9 +4,10 @@
 // frames out; see package fabric.
 //
 // Source: netio-hypervisor reference, 11.3, which is Dynamips' bridge; RFC 2684,
-// 5.2. Beside what that one does, the CRC of AAL5 is checked, a packet that is
-// too long is dropped as a whole, bridged frames with FCS are taken too (their
-// FCS checked), and a bridge has any number of Ethernet ports and channels.
+// 5.2. Beside what that one does, the CRC of AAL5 is the standard's and is
+// checked (Dynamips' own are taken too), a packet that is too long is dropped as
+// a whole, bridged frames with FCS are taken as well (their FCS checked), and a
+// bridge has any number of Ethernet ports and channels.
 package atmbr
 
 import (

@@ -88,6 +88,11 @@ func TestCellsToFrame(t *testing.T) {
 	r.Send(1, cells(r, 1, other|atm.EFCI|1, packet))
 	r.Expect("with congestion and CLP", 3, frame60)
 
+	// The cells that Dynamips made of a frame, with its CRC.
+	r.Send(1, hex("00000c9050 aaaa0300 80c20007 0000 020000000002 020000000001 0800 50*24"))
+	r.Send(1, hex("00000c925e 50*22 00*18 00000046 db82d694"))
+	r.Expect("from Dynamips", 2, "020000000002 020000000001 0800 50*46")
+
 	// Packets of two channels between each other, and cells of maintenance.
 	long := append(hex("aaaa0300 80c20007 0000 020000000002 020000000001 88b5"), make([]byte, 8000)...)
 	a, c := atm.AppendAAL5(nil, h, long), atm.AppendAAL5(nil, other, packet)
@@ -110,7 +115,7 @@ func TestCellsToFrame(t *testing.T) {
 	fcs[20]++
 	r.Dropped("with a wrong FCS", 1, cells(r, 1, h, fcs), fabric.BadCRC)
 
-	if got, want := b.Stats(2), (fabric.Stats{TxFrames: 3, TxBytes: 60 + 8014 + 60}); got != want {
+	if got, want := b.Stats(2), (fabric.Stats{TxFrames: 4, TxBytes: 60 + 60 + 8014 + 60}); got != want {
 		t.Errorf("Ethernet port: %+v, want %+v", got, want)
 	}
 }
