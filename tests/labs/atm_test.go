@@ -73,6 +73,11 @@ func TestManyATMCircuits(t *testing.T) {
 	if out := ask(t, r1, "configure terminal") + ask(t, r1, "interface a1/0") + ask(t, r1, pvcs[64]) + ask(t, r1, "end"); !strings.Contains(out, "has 64 PVCs already") {
 		t.Errorf("circuit 65: %s", out)
 	}
+	for _, pvc := range []string{"256/1", "0/1024", "0/0", "1/2/3", "x/1"} {
+		if out := ask(t, r1, "configure terminal") + ask(t, r1, "interface a1/0") + ask(t, r1, "pvc "+pvc) + ask(t, r1, "end"); !strings.Contains(out, "Invalid input") {
+			t.Errorf("pvc %s: %s", pvc, out)
+		}
+	}
 	vpi, vci := circuit(29)
 	shows(t, r1, "show logging", fmt.Sprintf("no room for VC %d/%d", vpi, vci), true)
 	shows(t, r1, "show atm pvc", fmt.Sprintf(`%d +%d +PVC .* INAC`, vpi, vci), true)

@@ -638,6 +638,8 @@ static void show_details(const struct atm *a, const struct atm_vc *v)
 
 void atm_show_pvc(int one, u32 vpi, u32 vci)
 {
+	int found = 0;
+
 	if (!one) {
 		cprintf("           VCD /                                        Peak  Avg/Min Burst\n");
 		cprintf("Interface  Name         VPI   VCI  Type   Encaps   SC   Kbps   Kbps   Cells  Sts\n");
@@ -649,8 +651,10 @@ void atm_show_pvc(int one, u32 vpi, u32 vci)
 			char vcd[12];
 
 			if (one) {
-				if (v->vpi == vpi && v->vci == vci)
+				if (v->vpi == vpi && v->vci == vci) {
 					show_details(i->atm, v);
+					found = 1;
+				}
 				continue;
 			}
 			snprintf(vcd, sizeof(vcd), "%u", number(i->atm, v) + 1);
@@ -658,6 +662,8 @@ void atm_show_pvc(int one, u32 vpi, u32 vci)
 				v->name[0] ? v->name : vcd, v->vpi, v->vci, encap_name(v), i->speed, vc_status(i->atm, v));
 		}
 	}
+	if (one && !found)
+		cprintf("%% There is no PVC %u/%u\n", vpi, vci);
 }
 
 void atm_show_map(void)

@@ -29,7 +29,7 @@ static void describe(struct node *n, const char *w, size_t len)
 	static const struct { const char *name; enum token type; const char *shown; } params[] = {
 		{ "%ip", T_IP, "A.B.C.D" }, { "%num", T_NUM, NULL }, { "%word", T_WORD, "WORD" },
 		{ "%line", T_LINE, "LINE" }, { "%if", T_IFACE, "" }, { "%mac", T_MAC, "H.H.H" },
-		{ "%hex", T_HEX, "<0x0-0xFFFF>" }, { "%vc", T_VC, "VPI/VCI" },
+		{ "%hex", T_HEX, "<0x0-0xFFFF>" }, { "%vc", T_VC, "VPI/VCI" }, { "%name", T_NAME, "WORD" },
 	};
 	char text[32], *p;
 
@@ -254,6 +254,8 @@ static int param_matches(const struct node *n, const char *word, const char *lin
 		return parse_iface(line, at, m, used);
 	case T_VC:
 		return parse_vc(word, &m->num);
+	case T_NAME:
+		return is_alpha(word[0]) && !strchr(word, '/');
 	case T_WORD:
 	case T_LINE:
 		return 1;
@@ -287,7 +289,7 @@ static enum outcome choose(const struct node *n, u32 mode, const char *word, con
 	for (const struct node *c = children(n); c; c = c->next)
 		if ((c->modes & mode) && c->type != T_KEYWORD && param_matches(c, word, line, at, m, used)) {
 			/* A bare word never hides an ambiguous keyword. */
-			if (count > 1 && (c->type == T_WORD || c->type == T_LINE))
+			if (count > 1 && (c->type == T_WORD || c->type == T_NAME || c->type == T_LINE))
 				continue;
 			m->node = c;
 			return P_OK;

@@ -13,7 +13,7 @@ enum mode { MODE_USER, MODE_PRIV, MODE_CONFIG, MODE_IF, MODE_LINE, MODE_VC };
 #define M_LINE (1u << MODE_LINE)
 #define M_VC (1u << MODE_VC)
 
-enum token { T_KEYWORD, T_IP, T_NUM, T_WORD, T_LINE, T_IFACE, T_MAC, T_HEX, T_VC };
+enum token { T_KEYWORD, T_IP, T_NUM, T_WORD, T_LINE, T_IFACE, T_MAC, T_HEX, T_VC, T_NAME };
 
 struct node {
 	const char *kw, *help;
@@ -50,7 +50,7 @@ int cmd_has(const struct cmd *c, const char *kw);
 const struct match *cmd_after(const struct cmd *c, const char *kw);
 
 /* Pattern: words separated by ';', each "keyword=help" or a parameter:
- * "%ip" "%num:LO:HI" "%word" "%line" "%if" "%mac" "%hex" "%vc", with "=help".
+ * "%ip" "%num:LO:HI" "%word" "%line" "%if" "%mac" "%hex" "%vc" "%name", with "=help".
  * "^" marks a place and a last word "*" goes back to it, so that the options
  * between them can be given several times and in any order. */
 void cmd_register(u32 modes, void (*run)(struct cmd *), int tag, const char *pattern);

@@ -840,7 +840,7 @@ void config_init(void)
 	both(M_IF, do_fr, 3, "frame-relay;intf-type;dte=Configure a FR DTE interface");
 	both(M_IF, do_fr, 4, "frame-relay;inverse-arp=Enable inverse ARP on a DLCI");
 	both(M_IF, do_pvc, 0, "pvc=Configure ATM PVC parameters;%vc=VPI/VCI of the PVC");
-	both(M_IF, do_pvc, 0, "pvc;%word=Name of the PVC;%vc");
+	both(M_IF, do_pvc, 0, "pvc;%name=Name of the PVC;%vc");
 	both(M_IF, do_route_bridged, 0, "atm=Modify ATM parameters;route-bridged=Use RFC1483 bridged mode;|ip=IP");
 	both(M_VC, do_vc, 0, "protocol=Map an upper layer protocol to this connection.;ip=IP;%ip=Protocol specific address");
 	both(M_VC, do_vc, 0, "protocol;ip;%ip;broadcast=Pseudo-broadcast");
