@@ -157,6 +157,9 @@ func New(cfg Config, host Host) (*Machine, error) {
 		return nil, err
 	}
 	m.cpu = m.board.CPU()
+	if have, take := len(host.NVRAM), cfg.NVRAM<<10; have > take {
+		host.Log("NVRAM", fmt.Sprintf("%d bytes are stored and %d fit: the rest is left out, and gone when the guest saves", have, take))
+	}
 	if !cfg.NoJIT {
 		o := jit.Options{Exact: cfg.InstructionTime, SharedRAM: true}
 		if cfg.PerfMap && host.PerfMap != nil {
