@@ -33,6 +33,9 @@ type identity struct {
 	mtime, ctime syscall.Timespec
 }
 
+// maxBase is how much of an archive's name goes into that of its image, in bytes.
+const maxBase = 100
+
 // staleAfter is how old a half-written file is that nobody writes any more.
 const staleAfter = time.Hour
 
@@ -77,6 +80,7 @@ func (c *Cache) open(f *os.File, size int64) (*os.File, string, error) {
 		return nil, "", err
 	}
 	base := strings.TrimSuffix(filepath.Base(f.Name()), ".bin")
+	base = base[:min(len(base), maxBase)]
 	path := filepath.Join(c.Dir, base+"-"+hex.EncodeToString(h.Sum(nil)[:12])+".image")
 	// A disk that lost power may have kept the name and not the content.
 	if image, err := os.Open(path); err == nil {
