@@ -3,6 +3,8 @@ package peer
 import (
 	"bytes"
 	"fmt"
+	"hash/crc32"
+	"math/bits"
 	"net"
 	"slices"
 	"strings"
@@ -261,6 +263,8 @@ func TestFrameRelaySwitch(t *testing.T) {
 	other := "Dynamips knows Annex D only"
 	steps = append(steps,
 		step{1, "3091 0800", ""}, step{1, "30b1 0800", ""}, step{1, "1861 0800", ""}, step{1, "000103080075 510100 53020100", other},
+		step{0, "1860 0800", "Dynamips takes an address that goes on for one of two octets"},
+		step{0, "1961 0800", "Dynamips takes an address of one octet for one of two"},
 		step{2, "48d1 0800", ""}, step{2, "48e1 0800", ""}, step{2, "fcf103090075 010100 03020100", other},
 	)
 	c.run(t, steps)
@@ -344,6 +348,9 @@ func TestATMBridge(t *testing.T) {
 	steps = append(steps, step{cells, "00000c9050 " + plain + "020000000002 020000000001 0800 50*24," +
 		"00000c925e 50*22 00*18 00000046 db82d694", ""})
 	packet("aaaa0300 00000800 45*20", "", nil)
+	const frame = "020000000002 020000000001 0800 50*46 "
+	packet(fmt.Sprintf("aaaa0300 80c20001 0000 %s %08x", frame, bits.ReverseBytes32(crc32.ChecksumIEEE(fabrictest.Hex(frame)))),
+		"Dynamips takes no frames with FCS", nil)
 	packet(plain+"5c*60", "Dynamips does not check the CRC", func(all []byte) []byte {
 		all[30]++
 		return all
