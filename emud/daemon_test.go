@@ -335,6 +335,25 @@ func TestBadImage(t *testing.T) {
 }
 
 // TestCrash: kill -9 of a node leaves that router crashed and touches no other.
+// TestLongLog: a log that has grown long is put aside at the next start.
+func TestLongLog(t *testing.T) {
+	h := newHost(t)
+	h.mustApply("m", server+"[[ROUTER R1]]\n")
+	dev := h.device("m", "R1")
+	if err := os.Truncate(dev.LogPath(), 5<<20); err != nil {
+		t.Fatal(err)
+	}
+	if err := dev.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	if log, err := os.ReadFile(dev.LogPath()); err != nil || string(log) != "R1 started\n" {
+		t.Errorf("the log has %d bytes, %v", len(log), err)
+	}
+	if st, err := os.Stat(dev.LogPath() + ".old"); err != nil || st.Size() != 5<<20 {
+		t.Errorf("the old log: %v", err)
+	}
+}
+
 // TestConfReg: a value set by hand holds for later starts, until the file asks for
 // another.
 func TestConfReg(t *testing.T) {

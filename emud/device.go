@@ -381,6 +381,9 @@ func (dev *Device) start(pipes map[string]*os.File) (err error) {
 	if files.Vars, err = own(os.OpenFile(filepath.Join(dev.dir(), "vars"), os.O_RDWR|os.O_CREATE, 0o600)); err != nil {
 		return err
 	}
+	if err := turnLog(dev.LogPath()); err != nil {
+		dev.lab.d.log.Error("cannot put a router's old log aside", "lab", dev.lab.name, "device", dev.name, "err", err)
+	}
 	if files.Log, err = own(os.OpenFile(dev.LogPath(), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)); err != nil {
 		return err
 	}

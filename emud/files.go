@@ -37,6 +37,22 @@ func writeFile(path string, data []byte, perm fs.FileMode) error {
 	return syncDir(dir)
 }
 
+// maxLog is how long a router's log may be at its start, in bytes.
+const maxLog = 4 << 20
+
+// turnLog puts a log that has grown long aside, in place of the one put aside
+// before it.
+func turnLog(path string) error {
+	st, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil || st.Size() <= maxLog:
+		return err
+	}
+	return os.Rename(path, path+".old")
+}
+
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

@@ -19,6 +19,28 @@ func TestLogLine(t *testing.T) {
 	}
 }
 
+// A log that is written to without end grows slowly, and says what is missing.
+func TestLogIsBounded(t *testing.T) {
+	var b bytes.Buffer
+	now := time.Unix(1000, 0)
+	l := &logger{w: &b, now: func() time.Time { return now }}
+	for range 2 * logBurst {
+		l.line("VM", "again")
+	}
+	if got := strings.Count(b.String(), "\n"); got != logBurst {
+		t.Errorf("%d lines at once, want %d", got, logBurst)
+	}
+	now = now.Add(time.Minute)
+	l.line("VM", strings.Repeat("x", 5000))
+	lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
+	if got, want := lines[logBurst], " NODE: 2000 lines were left out"; !strings.HasSuffix(got, want) {
+		t.Errorf("line %q, want %q", got, want)
+	}
+	if got := len([]rune(lines[len(lines)-1])); got > maxLogged+50 {
+		t.Errorf("a line of %d characters", got)
+	}
+}
+
 func TestRates(t *testing.T) {
 	var m rateMeter
 	for _, c := range []struct {

@@ -4,12 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"strings"
-	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -193,31 +190,4 @@ func mapFile(f *os.File) ([]byte, error) {
 		b, err = unix.Mmap(int(fd), 0, int(fi.Size()), unix.PROT_READ, unix.MAP_PRIVATE)
 	})
 	return b, errors.Join(ctlErr, err)
-}
-
-// logger writes the router's log.
-type logger struct {
-	mu sync.Mutex
-	w  io.Writer
-}
-
-// to has later lines written to w.
-func (l *logger) to(w io.Writer) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.w = w
-}
-
-// line writes one line: time, module, text. Control characters, which a guest
-// may have chosen, do not reach the reader's terminal.
-func (l *logger) line(module, text string) {
-	clean := strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f {
-			return ' '
-		}
-		return c
-	}, strings.TrimRight(text, "\r\n"))
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	fmt.Fprintf(l.w, "%s %s: %s\n", time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), module, clean)
 }
