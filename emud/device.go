@@ -283,13 +283,13 @@ func (dev *Device) watch(n Node) {
 
 // ended notes that the node has ended by itself, once.
 func (dev *Device) ended(n Node) {
-	reason, state := n.Reason(), n.State()
+	reason, state, console := n.Reason(), n.State(), n.LastConsole()
 	dev.mu.Lock()
 	if dev.node != n || dev.ending {
 		dev.mu.Unlock()
 		return
 	}
-	dev.node, dev.started = nil, nil
+	dev.node, dev.started, dev.console = nil, nil, console
 	dev.rest, dev.since = node.Crashed, time.Now()
 	dev.errText = oneLine(fmt.Sprintf("crashed: %s; the log says what it did last, and start runs it again", reason))
 	if state == node.Stopped {

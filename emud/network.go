@@ -102,6 +102,9 @@ type Node interface {
 	// crashed, and Reason tells how it ended.
 	Done() <-chan struct{}
 	Reason() string
+	// LastConsole is what the console of a router that ended by itself had printed,
+	// as far as that is known.
+	LastConsole() []byte
 	// Release drops the connection and leaves the process running.
 	Release()
 }

@@ -110,6 +110,13 @@ func (p *process) Reason() string {
 	return p.last.Reason + " (" + p.last.Exit + ")"
 }
 
+// LastConsole is what the console had printed when the router ended by itself. It
+// waits for the end.
+func (p *process) LastConsole() []byte {
+	<-p.drained
+	return p.last.Console
+}
+
 func (p *process) Stop() error { return p.Node.Stop(context.Background()) }
 
 func (p *process) Console(replay bool) (Conn, error) { return p.Node.Console(false, replay) }

@@ -615,6 +615,16 @@ func (n *Node) Reason() string {
 	return n.reason
 }
 
+// LastConsole is known of a process that was not killed.
+func (n *Node) LastConsole() []byte {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.state == node.Crashed {
+		return nil
+	}
+	return n.log
+}
+
 // Release gives the connection up.
 func (n *Node) Release() { n.once.Do(func() { close(n.released) }) }
 

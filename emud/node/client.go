@@ -246,7 +246,7 @@ func (n *Node) finish() {
 	}
 	switch {
 	case n.ending != nil:
-		e.State, e.Reason = n.ending.State, n.ending.Reason
+		e.State, e.Reason, e.Console = n.ending.State, n.ending.Reason, n.ending.Console
 	case n.killed:
 		e.State, e.Reason = Stopped, "killed"
 	default:

@@ -410,8 +410,12 @@ func TestGuestPowersOff(t *testing.T) {
 	b := setup(t)
 	n := b.start()
 	typeKeys(t, n, "q")
-	if e := lastEvent(t, n); e.State != node.Stopped || !strings.Contains(e.Reason, "switched the router off") || e.Exit != "exit status 0" {
+	if e := lastEvent(t, n); e.State != node.Stopped || !strings.Contains(e.Reason, "switched the router off") || e.Exit != "exit status 0" ||
+		!bytes.Contains(e.Console, []byte("fake router\r\n")) {
 		t.Errorf("last event: %+v", e)
+	}
+	if log := b.readLog(); !strings.Contains(log, "NODE: the guest switched the router off; the console ended with:") || !strings.Contains(log, "CONSOLE: fake router") {
+		t.Errorf("log:\n%s", log)
 	}
 }
 

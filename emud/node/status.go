@@ -50,6 +50,9 @@ type PortStatus struct {
 	TxDrops  uint64 `json:"tx_drops"`
 }
 
+// MaxConsole bounds Event.Console, so that an event fits into a message.
+const MaxConsole = 32 << 10
+
 // Event is something that happened to a node.
 type Event struct {
 	Time  time.Time `json:"time"`
@@ -60,6 +63,9 @@ type Event struct {
 	// known, and Log the last lines of its log.
 	Exit string   `json:"exit,omitempty"`
 	Log  []string `json:"log,omitempty"`
+	// Console is what the console printed last, at most MaxConsole bytes, of a
+	// router that ended by itself in order.
+	Console []byte `json:"console,omitempty"`
 	// Ending is set by a node that is about to exit in order.
 	Ending bool `json:"ending,omitempty"`
 }

@@ -172,6 +172,8 @@ func run(opt Options) error {
 	case <-r.machine.Done():
 		e = r.ownEnd()
 		r.logConsole(e.event.Reason)
+		text := r.console.Snapshot()
+		e.event.Console = text[max(0, len(text)-node.MaxConsole):]
 	case <-terminate:
 		e = ending{event: node.Event{State: node.Stopped, Reason: "terminated"}}
 	}
