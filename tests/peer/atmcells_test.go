@@ -127,6 +127,27 @@ func testATMCells(t *testing.T, e Emulator) {
 	r.eventually("show atm pvc 7/300", `InPkts: 2, OutPkts: 2`, 5*time.Second)
 	r.shows("show ip traffic", "1 echo reply")
 
+	// A packet without end, which would take all the buffers that there are.
+	endless := make([]byte, atm.CellSize)
+	line.Put(endless)
+	for range 200 {
+		for range 32 {
+			send(endless)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		sendPacket(line, reply)
+		out := r.run("show atm pvc 7/300")
+		if !strings.Contains(out, "InPkts: 2,") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("nothing is received after a packet without end:\n%s", out)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+
 	// I.610: a loopback cell comes back with its indication cleared.
 	loop := append(make([]byte, 5), unhex("18 01 00000001"+strings.Repeat("ff", 32)+strings.Repeat("6a", 8)+"0393")...)
 	for _, pti := range []atm.Header{4 << 1, 5 << 1} {

@@ -99,7 +99,7 @@ static void show_one_interface(struct iface *i)
 	cprintf("%s is %s, line protocol is %s%s\n", i->name, status_of(i), i->proto ? "up" : "down",
 		i->ka_looped && i->proto && i->encap == ENCAP_HDLC ? " (looped)" : " ");
 	cprintf("  Hardware is %s", i->port ? i->port->ops->hardware : "Loopback");
-	if (i->kind == IF_ETHERNET)
+	if (i->kind == IF_ETHERNET || atm_bridged(i))
 		cprintf(", address is %02x%02x.%02x%02x.%02x%02x (bia %02x%02x.%02x%02x.%02x%02x)", i->mac[0], i->mac[1],
 			i->mac[2], i->mac[3], i->mac[4], i->mac[5], i->burned_mac[0], i->burned_mac[1], i->burned_mac[2],
 			i->burned_mac[3], i->burned_mac[4], i->burned_mac[5]);
@@ -184,7 +184,7 @@ static void show_one_ip(const struct iface *i)
 	if (i->encap == ENCAP_PPP && ppp_peer(i))
 		cprintf("  Peer address is %s\n", ip_str(ppp_peer(i)));
 	cprintf("  MTU is %u bytes\n  Directed broadcast forwarding is disabled\n", iface_mtu_ip(i));
-	cprintf("  Proxy ARP is %s\n", i->kind == IF_ETHERNET && !i->proxy_arp_off ? "enabled" : "disabled");
+	cprintf("  Proxy ARP is %s\n", (i->kind == IF_ETHERNET || atm_bridged(i)) && !i->proxy_arp_off ? "enabled" : "disabled");
 	cprintf("  ICMP unreachables are %s sent\n", i->no_unreachables ? "never" : "always");
 }
 

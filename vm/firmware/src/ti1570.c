@@ -35,6 +35,7 @@
 #define AAL5 0x04000000u
 #define PLAIN 0x08000000u     /* transmit: cells as they are; receive: so many cells */
 #define RX_NOTIFY 0x20000000u
+#define RX_ACTIVE 0x80000000u /* a packet is being put together */
 #define RX_SKIP 0x10000000u   /* the rest of a packet that found no buffer */
 #define NETWORK 0x8u          /* in the header of a cell: the first bit of its type */
 #define RX_DONE_ERROR 0x40000000u
@@ -355,17 +356,48 @@ static int ti_send(struct netport *p, struct pkt *k)
 	return 1;
 }
 
+/* Lists the buffers of a packet, of which the first is at an address. */
+static u32 chain(struct ti1570 *d, u32 at, u16 *place)
+{
+	u32 n = 0;
+
+	while (n < NRX) {
+		volatile u32 *h = (volatile u32 *)KSEG1(at);
+		u32 k = h[3];
+
+		if (k >= NRX || PHYS(rx_header(d->rx_pkt[k])) != at)
+			break;
+		place[n++] = (u16)k;
+		if ((h[1] & RX_LAST) || !(h[1] & POINTER))
+			break;
+		at = h[1] << 2;
+	}
+	return n;
+}
+
+static u16 place[NRX];        /* for chain */
+
 /* A circuit that skips to the end of a packet for a second has met an emulator
- * that never ends doing so. */
+ * that never ends doing so, or a peer that never ends its packet. It begins
+ * anew, and what it had of the packet goes back to the other circuits. */
 static void unstick(struct ti1570 *d)
 {
 	for (u32 n = 0; n < ATM_MAX_VC; n++) {
 		struct circuit *v = &d->vc[n];
-		u32 control = v->open ? rd(d, v->rx_entry) : 0;
+		u32 control = v->open ? rd(d, v->rx_entry) : 0, buffers = 0;
 
-		if ((control & RX_SKIP) && v->skipping)
-			wr(d, v->rx_entry, control & ~RX_SKIP);
-		v->skipping = (control & RX_SKIP) != 0;
+		if (!(control & RX_SKIP) || !v->skipping) {
+			v->skipping = (control & RX_SKIP) != 0;
+			continue;
+		}
+		v->skipping = 0;
+		wr(d, v->rx_entry + 24, 0);
+		if (control & RX_ACTIVE)
+			buffers = chain(d, rd(d, v->rx_entry + 16) << 2, place);
+		wr(d, v->rx_entry, RX_NOTIFY | AAL5);
+		for (u32 i = 0; i < buffers; i++)
+			give_rx(d, place[i]);
+		wr(d, v->rx_entry + 24, ON);
 	}
 }
 
@@ -401,25 +433,6 @@ static struct circuit *circuit_of(struct ti1570 *d, u32 header, u32 *n)
 	return NULL;
 }
 
-/* Lists the buffers of a packet, of which the first is at an address. */
-static u32 chain(struct ti1570 *d, u32 at, u16 *place)
-{
-	u32 n = 0;
-
-	while (n < NRX) {
-		volatile u32 *h = (volatile u32 *)KSEG1(at);
-		u32 k = h[3];
-
-		if (k >= NRX || PHYS(rx_header(d->rx_pkt[k])) != at)
-			break;
-		place[n++] = (u16)k;
-		if ((h[1] & RX_LAST) || !(h[1] & POINTER))
-			break;
-		at = h[1] << 2;
-	}
-	return n;
-}
-
 static u32 round_up_div(u32 a, u32 b)
 {
 	return (a + b - 1) / b;
@@ -449,7 +462,6 @@ static struct pkt *collect(struct ti1570 *d, const u16 *place, u32 n, u32 len)
 
 static void receive(struct ti1570 *d, const struct done *e)
 {
-	static u16 place[NRX];
 	struct if_counters *c = &d->port.ifp->c;
 	u32 n = chain(d, e->packet << 2, place), len = e->trailer & 0xffff, vc;
 	int bad = 0, oam = (e->header & NETWORK) != 0;
