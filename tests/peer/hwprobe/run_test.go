@@ -3,6 +3,7 @@ package hwprobe
 import (
 	"bufio"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -24,9 +25,9 @@ import (
 
 const (
 	// runTimeout bounds one run of the guest.
-	runTimeout = 3 * time.Minute
+	runTimeout = 5 * time.Minute
 	// frameTimeout is how long a frame that was sent may take to arrive.
-	frameTimeout = 2 * time.Second
+	frameTimeout = time.Second
 )
 
 // flags are those of the bundled router image's makefile, for the same reasons:
@@ -75,42 +76,54 @@ type end struct {
 
 // probe is one run of the guest on an emulator.
 type probe struct {
-	t     *testing.T
-	e     peer.Emulator
-	cfg   config
-	keys  io.Writer
+	t    *testing.T
+	e    peer.Emulator
+	cfg  config
+	err  error // why it did not run to its end
+	keys io.Writer
+	// move puts a card into a slot, or takes it out where it is named "". It is
+	// nil where cards cannot be moved.
+	move  func(slot int, card string) error
 	ends  map[[2]int]*end // by slot and port
 	lines []string
 }
 
 // runGuest runs the guest to its end and returns what it printed, with lines of
-// the harness's own where it was asked for frames.
-func runGuest(t *testing.T, e peer.Emulator, cfg config, image string) []string {
-	t.Helper()
+// the harness's own where it was asked for frames. The console is the terminal
+// of which master and slave are the ends; both are closed.
+func runGuest(t *testing.T, e peer.Emulator, cfg config, image string, master, slave *os.File) ([]string, error) {
+	defer master.Close()
+	defer slave.Close()
 	p := &probe{t: t, e: e, cfg: cfg, ends: map[[2]int]*end{}}
-	args := []string{"-P", "7200", "-t", cfg.npe, "-i", "1", "-X", "-r", "64", "-n", "128", "-c", "0x2102",
-		"-m", "ca00.6fdb.0000", "--disk1", "8", "--noctrl"}
+	args := []string{"-P", "7200", "-t", cfg.npe, "-i", "1", "-X", "-m", "ca00.6fdb.0000", "--noctrl"}
+	if cfg.args != nil {
+		args = append(args, cfg.args...)
+	} else {
+		args = append(args, "-r", "64", "-n", "128", "-c", "0x2102", "--disk1", "8")
+	}
 	for slot, name := range cfg.slots {
 		if name != "" {
 			args = append(args, "-p", fmt.Sprintf("%d:%s", slot, name))
 		}
 	}
 	for slot, name := range cfg.slots {
-		if name == "" {
+		if name == "" || cfg.unplugged {
 			continue
 		}
 		for port := range cardByName(name).ports {
-			args = append(args, "-s", p.wire(slot, port))
+			option, err := p.wire(slot, port)
+			if err != nil {
+				return nil, err
+			}
+			args = append(args, "-s", option)
 		}
 	}
-	master, slave := peer.OpenTerminal(t)
-	defer master.Close()
 	p.keys = master
 	cmd := exec.Command(e.Path, append(args, image)...)
 	cmd.Dir = t.TempDir()
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
 	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	slave.Close()
 	kill := time.AfterFunc(runTimeout, func() { _ = cmd.Process.Kill() })
@@ -122,18 +135,31 @@ func runGuest(t *testing.T, e peer.Emulator, cfg config, image string) []string 
 	hard := time.AfterFunc(2*time.Second, func() { _ = cmd.Process.Kill() })
 	_ = cmd.Wait()
 	hard.Stop()
-	return p.lines
+	if p.err != nil {
+		return nil, fmt.Errorf("%s on %s: %w", cfg.name, e.Name, p.err)
+	}
+	return p.lines, nil
+}
+
+// failf notes the first thing that went wrong.
+func (p *probe) failf(format string, args ...any) {
+	if p.err == nil {
+		p.err = fmt.Errorf(format, args...)
+	}
 }
 
 // wire opens the harness's end of a port and returns the option for the other.
-func (p *probe) wire(slot, port int) string {
-	p.t.Helper()
+func (p *probe) wire(slot, port int) (string, error) {
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
-		p.t.Fatal(err)
+		return "", err
 	}
 	p.t.Cleanup(func() { _ = conn.Close() })
-	to := &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: freePort(p.t)}
+	n, err := freePort()
+	if err != nil {
+		return "", err
+	}
+	to := &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: n}
 	w := &end{conn, to, make(chan []byte, 4096)}
 	p.ends[[2]int{slot, port}] = w
 	go func() {
@@ -146,33 +172,32 @@ func (p *probe) wire(slot, port int) string {
 			w.frames <- append([]byte(nil), buf[:n]...)
 		}
 	}()
-	return fmt.Sprintf("%d:%d:udp:%d:127.0.0.1:%d", slot, port, to.Port, conn.LocalAddr().(*net.UDPAddr).Port)
+	return fmt.Sprintf("%d:%d:udp:%d:127.0.0.1:%d", slot, port, to.Port, conn.LocalAddr().(*net.UDPAddr).Port), nil
 }
 
 var lastPort atomic.Int32
 
 // freePort returns a UDP port for an emulator to open: below those that the
 // kernel hands out, so that nobody else of these tests takes it in between.
-func freePort(t *testing.T) int {
+func freePort() (int, error) {
 	const first, n = 20000, 10000
 	for range n {
 		port := first + (os.Getpid()*131+int(lastPort.Add(1)))%n
 		if c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}); err == nil {
 			_ = c.Close()
-			return port
+			return port, nil
 		}
 	}
-	t.Fatal("no UDP port is free")
-	return 0
+	return 0, errors.New("no UDP port is free")
 }
 
 // chatter is what Dynamips prints about PA-4B and PA-MC-8TE1 on its own account.
 var chatter = regexp.MustCompile(`^(M32|MUNICH32|DOORBELL|UNSUPPORTED|  Timeslot|   (Status|FRDA|FTDA|ITBS) )`)
 
-// read takes the guest's lines until its last.
+// read takes the guest's lines until its last, or until something goes wrong.
 func (p *probe) read(console io.Reader) {
 	r := bufio.NewReader(console)
-	started := false
+	started, heard := false, false
 	var all strings.Builder
 	for {
 		text, err := r.ReadString('\n')
@@ -180,6 +205,10 @@ func (p *probe) read(console io.Reader) {
 		text = strings.TrimRight(text, "\r\n")
 		if !started {
 			started = strings.HasPrefix(text, "HWPROBE")
+			if !heard && strings.HasPrefix(text, "@start") {
+				heard = true
+				p.press("k")
+			}
 		}
 		if started && text != "" {
 			line, ok := checked(text)
@@ -202,7 +231,10 @@ func (p *probe) read(console io.Reader) {
 		}
 		if err != nil {
 			s := all.String()
-			p.t.Fatalf("%s on %s: the guest did not run to its end; it printed …%s", p.cfg.name, p.e.Name, s[max(0, len(s)-2000):])
+			p.failf("the guest did not run to its end; it printed …%s", s[max(0, len(s)-2000):])
+		}
+		if p.err != nil {
+			return
 		}
 	}
 }
@@ -227,14 +259,13 @@ func checked(s string) (string, bool) {
 // serve does what the guest asks for, and answers with a key.
 func (p *probe) serve(args []string) {
 	number := func(i int) int {
-		if i >= len(args) {
-			p.t.Fatalf("the guest asks for %q", args)
+		if i < len(args) {
+			if n, err := strconv.Atoi(args[i]); err == nil {
+				return n
+			}
 		}
-		n, err := strconv.Atoi(args[i])
-		if err != nil {
-			p.t.Fatalf("the guest asks for %q: %v", args, err)
-		}
-		return n
+		p.failf("the guest asks for %q, without a number at %d", args, i)
+		return 0
 	}
 	key := "k"
 	switch args[0] {
@@ -242,12 +273,21 @@ func (p *probe) serve(args []string) {
 		time.Sleep(time.Duration(number(1)) * time.Millisecond)
 	case "drive":
 		key = string(p.cfg.drive(number(1), number(2)))
+	case "insert", "remove":
+		switch name := strings.Join(args[2:], " "); {
+		case p.move == nil:
+			key = "n"
+		default:
+			if err := p.move(number(1), name); err != nil {
+				p.failf("the guest asks for %q: %w", args, err)
+			}
+		}
 	case "send":
 		p.send(number(1), number(2), number(3), number(4), args[5])
 	case "hex":
 		frame, err := hex.DecodeString(args[3])
 		if err != nil {
-			p.t.Fatalf("the guest sends %q: %v", args[3], err)
+			p.failf("the guest sends %q: %v", args[3], err)
 		}
 		p.put(number(1), number(2), frame)
 	case "take":
@@ -256,14 +296,14 @@ func (p *probe) serve(args []string) {
 		time.Sleep(time.Duration(number(1)) * time.Millisecond)
 		key = args[2]
 	default:
-		p.t.Fatalf("the guest asks for %q", args)
+		p.failf("the guest asks for %q", args)
 	}
 	p.press(key)
 }
 
 func (p *probe) press(keys string) {
 	if _, err := io.WriteString(p.keys, keys); err != nil {
-		p.t.Logf("%s on %s: typing: %v", p.cfg.name, p.e.Name, err)
+		p.failf("typing: %w", err)
 	}
 }
 
@@ -283,7 +323,7 @@ func (p *probe) send(slot, port, length, seed int, dst string) {
 	if dst != "-" {
 		mac, err := hex.DecodeString(dst)
 		if err != nil {
-			p.t.Fatalf("the guest sends to %q: %v", dst, err)
+			p.failf("the guest sends to %q: %v", dst, err)
 		}
 		copy(frame, mac)
 	}
@@ -294,10 +334,12 @@ func (p *probe) send(slot, port, length, seed int, dst string) {
 func (p *probe) put(slot, port int, frame []byte) {
 	w := p.ends[[2]int{slot, port}]
 	if w == nil {
-		p.t.Fatalf("the guest sends to port %d.%d, which is not wired", slot, port)
+		p.failf("the guest sends to port %d.%d, which is not wired", slot, port)
+		return
 	}
 	if _, err := w.conn.WriteToUDP(frame, w.to); err != nil {
-		p.t.Fatal(err)
+		p.failf("%w", err)
+		return
 	}
 	// Until the emulator has taken it, however busy the machine is.
 	for deadline := time.Now().Add(frameTimeout); queued(w.to.Port) && time.Now().Before(deadline); {
@@ -323,7 +365,8 @@ func queued(port int) bool {
 func (p *probe) take(slot, port, n int, step string) {
 	w := p.ends[[2]int{slot, port}]
 	if w == nil {
-		p.t.Fatalf("the guest takes from port %d.%d, which is not wired", slot, port)
+		p.failf("the guest takes from port %d.%d, which is not wired", slot, port)
+		return
 	}
 	for i := range n {
 		select {

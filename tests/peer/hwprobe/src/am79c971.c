@@ -449,8 +449,53 @@ static void interrupts(struct func *fn)
 	say("%s stopped: network %02x lines %04x", f->name, net_status(f), lines());
 }
 
-void am79c971(struct func *fn, int full)
+static void loopback(void)
 {
+	arm(2, 256);
+	fill(buffer(4), 64, 3);
+	memcpy((void *)buffer(4), "\x0a\x0b\x0c\x0d\x0e\x0f", 6);
+	*word(tx, 0, 0) = PHYS(buffer(4));
+	*word(tx, 0, 1) = OWN | STP | ENP | ONES | (-(u32)64 & 0xfff);
+	start(0x0044, 2, 2);
+	set_csr(0, 8);
+	wait_clear(word(tx, 0, 1), OWN);
+	settle(20);
+	show_ring("loopback", rx, 2);
+	wire_take(f, f->port, 1, "loopback");
+	stop();
+}
+
+static void unplugged(void)
+{
+	arm(1, 256);
+	*word(tx, 0, 0) = PHYS(buffer(4));
+	*word(tx, 0, 1) = OWN | STP | ENP | ONES | (-(u32)64 & 0xfff);
+	start(0, 2, 2);
+	set_csr(0, 8);
+	settle(30);
+	show_ring("nowhere", tx, 1);
+	stop();
+}
+
+/* An ISL frame, whose inner FCS the chip makes (5.1). */
+static void isl(void)
+{
+	memset((void *)tx, 0, 256);
+	fill(buffer(0), 100, 1);
+	memcpy((void *)buffer(0), "\x01\x00\x0c\x00\x10\x00", 6);
+	store(buffer(0) + 12, 2, 90);
+	*word(tx, 0, 0) = PHYS(buffer(0));
+	*word(tx, 0, 1) = OWN | STP | ENP | ONES | (-(u32)100 & 0xfff);
+	start(0, 2, 2);
+	set_csr(0, 8);
+	say("%s isl %s", f->name, wait_clear(word(tx, 0, 1), OWN) ? "done" : "stuck");
+	wire_take(f, f->port, 1, "isl");
+	stop();
+}
+
+void am79c971(struct func *fn, int how)
+{
+	int full = how == FULL;
 	f = fn;
 	regs = fn->regs;
 	tx = arena(256);
@@ -458,7 +503,12 @@ void am79c971(struct func *fn, int full)
 	block = arena(64);
 	buffers = arena(16 * 4096);
 	style = 2;
-	say("%s drive %s", f->name, full ? "in full" : "in short");
+	if (!begin(f, how)) {
+		set_bcr(33, 1);
+		say("%s link %04x", f->name, bcr(34));
+		unplugged();
+		return;
+	}
 	say("%s id %08x", f->name, csr(88));
 	if (full) {
 		storage_registers();
@@ -490,6 +540,8 @@ void am79c971(struct func *fn, int full)
 	receive("one more", 2, 64, 65, own);
 	receive("four descriptors", 4, 64, 250, own);
 	receive_rings();
+	isl();
+	loopback();
 	style = 3;
 	transmit(&shapes[0]);
 	transmit(&shapes[8]);

@@ -170,12 +170,12 @@ void registers(void)
 {
 	for (u32 i = 0; i < nblocks; i++)
 		for (u32 j = 0; j < blocks[i].n; j++)
-			show_reg(blocks[i].name, &blocks[i].regs[j], KSEG1(blocks[i].base), 4);
+			show_reg(blocks[i].name, &blocks[i].regs[j], KSEG1(blocks[i].base));
 	for (u32 i = 0; i < ngt_regs; i++) {
 		struct reg r = { "", gt_regs[i] };
 
-		show_reg("gt", &r, KSEG1(GT), 4);
-		show_reg("gt2", &r, KSEG1(GT2), 4);
+		show_reg("gt", &r, KSEG1(GT));
+		show_reg("gt2", &r, KSEG1(GT2));
 	}
 	for (u32 size = 1; size <= 4; size *= 2) {
 		scan("mp", MP, size);

@@ -265,8 +265,33 @@ static const struct shape shapes[] = {
 	{ "end of a ring of one", { { FS | LS | IC | END, 62, 0, 0 } } },
 };
 
+/* An ISL frame, whose inner FCS the chip makes (5.1). */
+static void isl(void)
+{
+	static const u16 lengths[] = { 100, 1000, 0x7000 };
+
+	for (u32 i = 0; i < ARRAY_LEN(lengths); i++) {
+		u32 b = buffer(0), n = lengths[i] > 2000 ? 100 : lengths[i];
+
+		fill(b, n, i);
+		memcpy((void *)b, "\x01\x00\x0c\x00\x10\x00", 6);
+		store(b + 12, 2, lengths[i] > 2000 ? lengths[i] : n - 26 + 16);
+		memset((void *)tx, 0, 64);
+		tx[0].buf1 = PHYS(b);
+		tx[0].control = FS | LS | n;
+		tx[0].status = OWN;
+		set_csr(4, PHYS(tx));
+		set_csr(6, MODE | ST);
+		set_csr(1, 1);
+		say("%s isl %u %s", f->name, lengths[i], wait_clear(&tx[0].status, OWN) ? "done" : "stuck");
+		wire_take(f, f->port, 1, "isl");
+		stop();
+	}
+}
+
 static void transmit_rings(void)
 {
+	isl();
 	/* Once and a half round a ring of four, a frame at a time. */
 	memset((void *)tx, 0, 16 * 16);
 	set_csr(4, PHYS(tx));
@@ -423,8 +448,9 @@ static void receive(const char *what, u32 n, u32 size1, u32 size2, u32 flags, u3
 	stop();
 }
 
-/* Frames to each kind of address, then one that is surely taken: what came. */
-static void filter(const char *what, u32 mode)
+/* Frames to each kind of address, then one to an address that is surely taken:
+ * what came. */
+static void filter(const char *what, u32 mode, const char *sure)
 {
 	static const char *const to[] = { own, other, broadcast, group1, group2 };
 	u32 i;
@@ -434,7 +460,7 @@ static void filter(const char *what, u32 mode)
 	set_csr(2, 1);
 	for (i = 0; i < ARRAY_LEN(to); i++)
 		wire_send(f, f->port, 60 + i, i, to[i]);
-	wire_send(f, f->port, 80, 7, own);
+	wire_send(f, f->port, 80, 7, sure);
 	for (u32 turns = 0; turns < 50000000; turns++) {
 		for (i = 0; i < 8 && (rx[i].status & OWN || (rx[i].status >> 16 & 0x3fff) != 84); i++)
 			;
@@ -548,8 +574,43 @@ static void interrupts(void)
 	stop();
 }
 
-void dec21140(struct func *fn, int full)
+/* A frame in internal loopback. */
+static void loopback(void)
 {
+	arm(2, 256, 0, 0);
+	memset((void *)tx, 0, 64);
+	fill(buffer(4), 64, 3);
+	memcpy((void *)buffer(4), "\x0a\x0b\x0c\x0d\x0e\x0f", 6);
+	tx[0].buf1 = PHYS(buffer(4));
+	tx[0].control = FS | LS | IC | 64;
+	tx[0].status = OWN;
+	set_csr(4, PHYS(tx));
+	set_csr(6, MODE | ST | SR | 1u << 10);
+	set_csr(1, 1);
+	wait_clear(&tx[0].status, OWN);
+	settle(20);
+	show_ring("loopback", rx, 2);
+	wire_take(f, f->port, 1, "loopback");
+	stop();
+}
+
+static void unplugged(void)
+{
+	memset((void *)tx, 0, 64);
+	tx[0].buf1 = PHYS(buffer(0));
+	tx[0].control = FS | LS | IC | 64;
+	tx[0].status = OWN;
+	set_csr(4, PHYS(tx));
+	set_csr(6, MODE | ST);
+	set_csr(1, 1);
+	settle(30);
+	show_ring("nowhere", tx, 1);
+	stop();
+}
+
+void dec21140(struct func *fn, int how)
+{
+	int full = how == FULL;
 	static const char *const list[] = { own, group1, broadcast };
 
 	f = fn;
@@ -557,12 +618,16 @@ void dec21140(struct func *fn, int full)
 	tx = (volatile struct desc *)arena(256);
 	rx = (volatile struct desc *)arena(256);
 	buffers = arena(16 * 4096);
-	say("%s drive %s", f->name, full ? "in full" : "in short");
+	if (!begin(f, how)) {
+		say("%s link %05x", f->name, mii_read(0, 1));
+		unplugged();
+		return;
+	}
 	if (full) {
 		storage_registers();
 		mii();
 		srom();
-		filter("before any setup", MODE);
+		filter("before any setup", MODE, broadcast);
 	}
 	say("%s link %05x", f->name, mii_read(0, 1));
 	for (u32 i = 0; i < (full ? ARRAY_LEN(shapes) : 2); i++)
@@ -575,9 +640,9 @@ void dec21140(struct func *fn, int full)
 	interrupts();
 	if (!full)
 		return;
-	filter("perfect", MODE);
-	filter("promiscuous", MODE | PR);
-	filter("all multicast", MODE | PM);
+	filter("perfect", MODE, own);
+	filter("promiscuous", MODE | PR, own);
+	filter("all multicast", MODE | PM, own);
 	receive("14 bytes", 2, 256, 0, 0, 14, own);
 	receive("1514 bytes", 2, 1600, 0, 0, 1514, own);
 	receive("1518 bytes", 2, 1600, 0, 0, 1518, own);
@@ -595,13 +660,23 @@ void dec21140(struct func *fn, int full)
 	receive_rings();
 	setup_frame(buffer(0), &list[1], 2);
 	send_setup("other addresses", 0);
-	filter("no own address", MODE);
+	filter("no own address", MODE, broadcast);
 	setup_frame(buffer(0), list, ARRAY_LEN(list));
 	send_setup("inverse", FT1);
-	filter("inverse", MODE | PR);
+	filter("inverse", MODE | PR, own);
+	/* Hash: bit 9 of the table for group1, and the one perfect address. */
+	memset((void *)buffer(0), 0, 192);
+	for (u32 i = 0; i < 6; i++)
+		store(buffer(0) + 156 + 4 * (i / 2) + i % 2, 1, 10 + i);
+	send_setup("hash", FT0);
+	filter("hash", MODE, own);
+	memset((void *)buffer(0), 0xff, 192);
+	send_setup("hash only", FT0 | FT1);
+	filter("hash only, every bit", MODE | PR, own);
 	setup_frame(buffer(0), list, ARRAY_LEN(list));
 	send_setup("perfect again", 0);
-	filter("perfect again", MODE);
+	filter("perfect again", MODE, own);
+	loopback();
 	/* Last, since Dynamips keeps even what is always one. */
 	set_csr(5, 0xffffffff);
 	show_status("all written");

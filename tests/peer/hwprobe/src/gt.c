@@ -73,7 +73,7 @@ void controller(void)
 		say("dma count %x: cause %08x digest %08x", counts[i], G(0xc18), digest(KSEG1(DEST), 0x1400));
 	}
 	/* To and from what is no memory. */
-	static const u32 bad[][2] = { { 0x10000000, DEST }, { SOURCE, 0x1e000100 }, { SOURCE, 0x10000000 } };
+	static const u32 bad[][2] = { { 0x17000000, DEST }, { SOURCE, 0x1e000100 }, { SOURCE, 0x17000000 } };
 	for (u32 i = 0; i < ARRAY_LEN(bad); i++) {
 		record(RECORDS, 32, bad[i][0], bad[i][1], 0);
 		io_w32(KSEG1(DEST), 0x55);
@@ -135,7 +135,7 @@ static void view(const char *what, u32 direct, u32 other)
 void windows(void)
 {
 	struct { const char *name; u64 pa; } places[] = {
-		{ "undefined", 0x10000000 }, { "zero window", 0x1f000000 }, { "zero window end", 0x1fbffffc }, { "rom", 0x1fc00000 },
+		{ "undefined", 0x17000000 }, { "zero window", 0x1f000000 }, { "zero window end", 0x1fbffffc }, { "rom", 0x1fc00000 },
 		{ "rom end", 0x1ffffffc }, { "beyond ram", 0x08000000 }, { "iomem", 0x20000000 }, { "pci io", 0x100000000ull },
 		{ "pci io end", 0x1001ffffcull }, { "sram", 0x4b000000 }, { "sram alias", 0x14b000000ull }, { "above 1 GB", 0x80000000 },
 		{ "disk1", 0x44000000 },

@@ -375,7 +375,7 @@ static void receive(const char *what, u32 control, u32 tail, u32 len, const char
 	arm(plain);
 	start_rx(control, tail);
 	wire_send(f, f->port, len, len, dst);
-	for (i = 0; i < 20000000 && !(rd(RDBAL + HEAD)); i++)
+	for (i = 0; i < 5000000 && !(rd(RDBAL + HEAD)); i++)
 		;
 	settle(0);
 	show_rx(what, RING);
@@ -498,14 +498,49 @@ static void interrupts(struct func *fn)
 	stop();
 }
 
-void i8254x(struct func *fn, int full)
+static void loopback(void)
 {
+	arm(0);
+	memset((void *)tx, 0, RING * 16);
+	fill(buffer(9), 64, 3);
+	tx[0].addr = PHYS(buffer(9)) | SWAPPED;
+	tx[0].length = EOP | RS | IFCS | 64;
+	start_rx(SIZE_256 | 0xc0, 4);
+	start_tx();
+	wr(TDBAL + TAIL, 1);
+	wait_head(TDBAL, 1);
+	settle(20);
+	show_rx("loopback", 2);
+	wire_take(f, f->port, 1, "loopback");
+	stop();
+}
+
+static void unplugged(void)
+{
+	memset((void *)tx, 0, RING * 16);
+	tx[0].addr = PHYS(buffer(9)) | SWAPPED;
+	tx[0].length = EOP | RS | IFCS | 64;
+	start_tx();
+	wr(TDBAL + TAIL, 1);
+	settle(30);
+	show_tx("nowhere", 1);
+	stop();
+}
+
+void i8254x(struct func *fn, int how)
+{
+	int full = how == FULL;
 	f = fn;
 	regs = fn->regs;
 	tx = (volatile struct desc *)arena(256);
 	rx = (volatile struct desc *)arena(256);
 	buffers = arena(16 * 4096);
-	say("%s drive %s", f->name, full ? "in full" : "in short");
+	if (!begin(f, how)) {
+		say("%s status %08x", f->name, rd(STATUS));
+		say("%s bmsr %05x", f->name, mdio_read(0, 1));
+		unplugged();
+		return;
+	}
 	say("%s status %08x bmsr %05x", f->name, rd(STATUS), mdio_read(0, 1));
 	stop();
 	if (full) {
@@ -537,6 +572,7 @@ void i8254x(struct func *fn, int full)
 	receive("multicast", SIZE_256, 4, 70, group1, 0);
 	receive("no size", 1u << 25, 4, 60, own, 0);
 	receive_rings();
+	loopback();
 	wr(CTRL, 0x04000000);
 	say("%s reset ctrl %08x rctl %08x", f->name, rd(CTRL), rd(RCTL));
 	wr(CTRL, 0);

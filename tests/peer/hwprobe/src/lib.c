@@ -41,11 +41,35 @@ void say(const char *fmt, ...)
 	}
 }
 
+static __attribute__((noinline)) void turn(void) { __asm__ volatile(""); }
+
+/* The key that waits, or 0. The call lets Dynamips stop the processor in a loop
+ * of these, as it does when a card is moved (cpu reference, 5.6). */
+static int key(void)
+{
+	turn();
+	return io_r32(IO + 0x40c) & 1 ? (int)(io_r32(IO + 0x41c) & 0xff) : 0;
+}
+
 static int getkey(void)
 {
-	while (!(io_r32(IO + 0x40c) & 1))
+	int c;
+
+	while (!(c = key()))
 		;
-	return (int)(io_r32(IO + 0x41c) & 0xff);
+	return c;
+}
+
+/* Says that it is there until the harness has heard it: a console on a TCP port
+ * may be opened late. */
+static void wait_for_harness(void)
+{
+	for (;;) {
+		tell("start");
+		for (u32 i = 0; i < 1000000; i++)
+			if (key())
+				return;
+	}
 }
 
 static void command(const char *fmt, va_list ap)
@@ -142,7 +166,7 @@ u32 map(u32 window, u64 pa, int cached)
 	return va + (u32)(pa & 0x00ffffff);
 }
 
-void show_reg(const char *where, const struct reg *r, u32 va, u32 step)
+void show_reg(const char *where, const struct reg *r, u32 va)
 {
 	u32 a = va + r->off;
 
@@ -150,13 +174,10 @@ void show_reg(const char *where, const struct reg *r, u32 va, u32 step)
 		say("%s %s %03x 1:%02x", where, r->name, r->off, (u32)load(a, 1));
 		return;
 	}
-	if (a & 7 || step < 8) {
-		say("%s %s %03x 4:%08x 2:%04x,%04x 1:%02x,%02x,%02x,%02x", where, r->name, r->off, (u32)load(a, 4), (u32)load(a, 2),
-			(u32)load(a + 2, 2), (u32)load(a, 1), (u32)load(a + 1, 1), (u32)load(a + 2, 1), (u32)load(a + 3, 1));
-		return;
-	}
-	say("%s %s %03x 8:%016llx 4:%08x 2:%04x,%04x 1:%02x,%02x,%02x,%02x", where, r->name, r->off, load(a, 8), (u32)load(a, 4),
-		(u32)load(a, 2), (u32)load(a + 2, 2), (u32)load(a, 1), (u32)load(a + 1, 1), (u32)load(a + 2, 1), (u32)load(a + 3, 1));
+	say("%s %s %03x 4:%08x 2:%04x,%04x 1:%02x,%02x,%02x,%02x", where, r->name, r->off, (u32)load(a, 4), (u32)load(a, 2),
+		(u32)load(a + 2, 2), (u32)load(a, 1), (u32)load(a + 1, 1), (u32)load(a + 2, 1), (u32)load(a + 3, 1));
+	if (!(a & 7))
+		say("%s %s %03x 8:%016llx", where, r->name, r->off, load(a, 8));
 }
 
 /* Exceptions. */
@@ -190,8 +211,6 @@ void exception_dispatch(struct trap_frame *f)
 	cp0_set_status(cp0_status() & ~(ST_IE | 0xff00u));
 }
 
-static __attribute__((noinline)) void turn(void) { __asm__ volatile(""); }
-
 /* Dynamips looks for interrupts at writes of Status, and once in a thousand
  * register jumps for its timer (cpu reference, 5.5). */
 u32 take(u32 mask, void (*handler)(void *), void *arg)
@@ -212,8 +231,9 @@ u32 take(u32 mask, void (*handler)(void *), void *arg)
 void router_main(u32 a0, u32 a1, u32 a2) __attribute__((noreturn));
 void router_main(u32 a0, u32 a1, u32 a2)
 {
-	say("HWPROBE %08x %08x %08x", a0, a1, a2);
 	io_w32(IO + 0x42c, 0);
+	wait_for_harness();
+	say("HWPROBE %08x %08x %08x", a0, a1, a2);
 	identity();
 	install_vectors();
 	cp0_set_status(0);
@@ -230,7 +250,9 @@ void router_main(u32 a0, u32 a1, u32 a2)
 	flash();
 	pcmcia();
 	networks();
+	oir();
 	duart();
+	timer();
 	writes();
 	random_registers();
 	say("END");

@@ -323,15 +323,29 @@ static void interrupts(struct func *fn)
 	stop();
 }
 
-void mueslix(struct func *fn, int full)
+void mueslix(struct func *fn, int how)
 {
+	int full = how == FULL;
 	f = fn;
 	regs = fn->regs;
 	tx = (volatile struct desc *)arena(128);
 	rx = (volatile struct desc *)arena(128);
 	buffers = arena(16 * 4096);
 	ch = 0;
-	say("%s drive %s", f->name, full ? "in full" : "in short");
+	if (!begin(f, how)) {
+		for (; ch < 4; ch++) {
+			say("%s ch%u modem %08x cable %08x", f->name, ch, rdc(MODEM), rdc(0x64));
+			stop();
+			tx[0].addr = PHYS(buffer(0));
+			tx[0].control = OWN | FS | LS | length(64);
+			start(4, 4, 8);
+			settle(30);
+			show("nowhere", tx, 1);
+			stop();
+		}
+		ch = 0;
+		return;
+	}
 	if (full)
 		registers_of_chip();
 	for (ch = 0; ch < 4; ch++) {

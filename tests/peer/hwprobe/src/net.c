@@ -72,7 +72,7 @@ void net_mask(const struct func *f, u32 bits)
 
 static const struct {
 	const char *chip;
-	void (*drive)(struct func *f, int full);
+	void (*drive)(struct func *f, int how);
 } drivers[] = {
 	{ "dec21140", dec21140 },
 	{ "am79c970", am79c971 },
@@ -84,8 +84,16 @@ static const struct {
 	{ "pm7380", pa_mc8te1 },
 };
 
-/* The harness says of each function whether it is wired and how thoroughly it
- * is to be driven: f, s, or n for not at all. */
+int begin(const struct func *f, int how)
+{
+	static const char *const names[] = { "in short", "in full", "unplugged" };
+
+	say("%s drive %s", f->name, names[how]);
+	return how != UNPLUGGED;
+}
+
+/* The harness says of each function how it is to be driven: f in full, s in
+ * short, u without a wire, n not at all. */
 void networks(void)
 {
 	for (u32 i = 0; i < nfuncs; i++) {
@@ -105,7 +113,7 @@ void networks(void)
 				else if (f->slot == 0 && slot_card[0]->ports == 2)
 					f->port = 1 - f->unit; /* the first port is the second chip */
 				arena_reset();
-				drivers[d].drive(f, key == 'f');
+				drivers[d].drive(f, key == 'f' ? FULL : key == 'u' ? UNPLUGGED : SHORT);
 				net_mask(f, 0);
 			}
 	}

@@ -22,13 +22,14 @@ static void munich(u32 action, const char *what, u32 queue)
 			io_r32(queue + 4 * i + 8), io_r32(queue + 4 * i + 12));
 }
 
-void pa4b(struct func *fn, int full)
+void pa4b(struct func *fn, int how)
 {
+	int full = how == FULL;
 	static const u32 places[] = { 0x08, 0x0c, 0x94, 0x294, 0x314, 0x40000, 0x40008, 0x40020, 0x40030, 0x40040, 0x40044, 0x40060, 0x7fffc };
 
 	f = fn;
 	regs = fn->regs;
-	say("%s drive %s", f->name, full ? "in full" : "in short");
+	(void)begin(f, how);
 	for (u32 i = 1; i < ARRAY_LEN(places); i++) {
 		io_w32(regs + places[i], 0x12345678);
 		say("%s written %05x %08x %04x %02x", f->name, places[i], io_r32(regs + places[i]), (u32)load(regs + places[i] + 2, 2),
@@ -62,12 +63,12 @@ void pa4b(struct func *fn, int full)
 }
 
 /* PA-MC-8TE1: 18. The second function is the bridge with all there is. */
-void pa_mc8te1(struct func *fn, int full)
+void pa_mc8te1(struct func *fn, int how)
 {
 	static const u32 places[] = { 0x00, 0x04, 0x08, 0x0c, 0x10, 0x18, 0x20, 0xfff0, 0x10000, 0x10004, 0x1fffc, 0x2fffc, 0x30000, 0xfff0c, 0xfff10 };
 
 	f = fn;
-	say("%s drive %s", f->name, full ? "in full" : "in short");
+	(void)begin(f, how);
 	for (u32 i = 0; i < nfuncs; i++) {
 		struct func *b = &funcs[i];
 

@@ -1,6 +1,7 @@
 #include "probe.h"
 
 /* Configuration space: c7200 reference, 5. */
+struct slot_bus slot_bus[SLOTS];
 struct func funcs[MAX_FUNCS];
 u32 nfuncs;
 
@@ -65,6 +66,22 @@ static void write_function(const struct func *f, int bridge)
 	}
 }
 
+/* A register that stores, the bus numbers of a bridge, written in every width
+ * and at every lane of the data register. */
+static void narrow_writes(const struct func *f)
+{
+	for (u32 size = 1; size <= 4; size *= 2)
+		for (u32 lane = 0; lane < 4; lane += size) {
+			u32 va;
+
+			config_write(f->root, f->bus, f->dev, 0, 0x18, 0);
+			va = select_config(f->root, f->bus, f->dev, 0, 0x18);
+			store(va + lane, size, 0x01020304);
+			say("pci %s narrow write %u/%u reads %08x", f->name, lane, size, config_read(f->root, f->bus, f->dev, 0, 0x18));
+		}
+	config_write(f->root, f->bus, f->dev, 0, 0x18, 0);
+}
+
 /* Bus numbers go by one count a root; a bridge passes all higher ones while
  * what is behind it is being looked for. */
 static u32 next_bus;
@@ -90,6 +107,15 @@ static int slot_of(const struct place *p)
 static void scan(u32 root, u32 bus, struct place at)
 {
 	u32 level = at.depth++;
+
+	/* Whose bus this is: that of the card whose first device is here. */
+	for (u32 s = 0; s < SLOTS; s++) {
+		at.dev[level] = board->slots[s].first;
+		if (slot_of(&at) == (int)s) {
+			slot_bus[s].root = root;
+			slot_bus[s].bus = bus;
+		}
+	}
 
 	for (u32 dev = 0; dev < 32; dev++) {
 		u32 id = config_read(root, bus, dev, 0, 0);
@@ -131,6 +157,7 @@ static void scan(u32 root, u32 bus, struct place at)
 		write_function(f, class >> 16 == CLASS_BRIDGE);
 		if (class >> 16 != CLASS_BRIDGE)
 			continue;
+		narrow_writes(f);
 		u32 secondary = next_bus++;
 		say("bridge %s buses %08x, unprogrammed %08x", f->name, config_read(root, bus, dev, 0, 0x18), config_read(root, secondary, 0, 0, 0));
 		config_write(root, bus, dev, 0, 0x18, bus | secondary << 8 | 0xff0000);
@@ -172,7 +199,7 @@ void pci(void)
 }
 
 /* Where the windows go: nothing else is there, and KSEG1 shows it. */
-static u32 next_window = 0x0a000000;
+static u32 next_window = 0x10000000;
 
 u32 place_window(const struct func *f, u32 bar, u32 size)
 {
@@ -196,6 +223,6 @@ void chip_registers(void)
 			continue;
 		f->regs = place_window(f, f->chip->bar, f->chip->size);
 		for (u32 j = 0; j < f->chip->n; j++)
-			show_reg(f->name, &f->chip->regs[j], f->regs, 4);
+			show_reg(f->name, &f->chip->regs[j], f->regs);
 	}
 }

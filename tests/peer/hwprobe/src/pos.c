@@ -232,8 +232,9 @@ static void interrupts(struct func *fn)
 	stop();
 }
 
-void pos(struct func *fn, int full)
+void pos(struct func *fn, int how)
 {
+	int full = how == FULL;
 	static const struct reg registers[] = { { "r0", 0 }, { "r404", 0x404 }, { "r406", 0x406 }, { "r407", 0x407 }, { "r408", 0x408 } };
 	static const struct reg framer_registers[] = { { "s0", 0x300000 }, { "s4", 0x300004 }, { "s8", 0x300008 }, { "s1c", 0x30001c },
 		{ "control", 0x300028 }, { "s10", 0x300010 }, { "f0", 0 } };
@@ -244,7 +245,8 @@ void pos(struct func *fn, int full)
 	tx = (volatile struct desc *)arena(128);
 	rx = (volatile struct desc *)arena(128);
 	buffers = arena(16 * 4096);
-	say("%s drive %s", f->name, full ? "in full" : "in short");
+	if (!begin(f, how))
+		return;
 	for (u32 i = 0; i < nfuncs; i++)
 		if (funcs[i].slot == f->slot && funcs[i].unit < 3)
 			spaces[funcs[i].unit] = bridge(&funcs[i], funcs[i].unit == 2 ? 0x400000 : 0x100000);
@@ -252,12 +254,12 @@ void pos(struct func *fn, int full)
 	tx_regs = spaces[1];
 	framer = spaces[2];
 	for (u32 i = 0; i < ARRAY_LEN(registers); i++)
-		show_reg(f->name, &registers[i], f->regs, 4);
+		show_reg(f->name, &registers[i], f->regs);
 	for (u32 s = 0; s < 2; s++)
 		for (u32 i = 0; i < ARRAY_LEN(ring_registers); i++)
-			show_reg(s ? "pos tx" : "pos rx", &ring_registers[i], spaces[s], 4);
+			show_reg(s ? "pos tx" : "pos rx", &ring_registers[i], spaces[s]);
 	for (u32 i = 0; i < ARRAY_LEN(framer_registers); i++)
-		show_reg("pos framer", &framer_registers[i], framer, 4);
+		show_reg("pos framer", &framer_registers[i], framer);
 	for (u32 v = 0; v < 0x20; v++) {
 		store(framer + CONTROL, 2, v * 0x0841);
 		say("pos framer control %04x reads %04x %08x", v * 0x0841, (u32)load(framer + CONTROL, 2), io_r32(framer + CONTROL));

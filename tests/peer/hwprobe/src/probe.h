@@ -58,6 +58,8 @@ extern struct func funcs[MAX_FUNCS];
 extern u32 nfuncs;
 extern const struct board *board;
 extern const struct card *slot_card[SLOTS];
+/* The bus of each slot, once PCI has been walked. */
+extern struct slot_bus { u32 root, bus; } slot_bus[SLOTS];
 
 /* lib.c */
 void say(const char *fmt, ...) PRINTF(1, 2);
@@ -77,8 +79,8 @@ u32 pending(void);
 u32 map(u32 window, u64 pa, int cached);
 u32 gt_read(u32 va);
 void gt_write(u32 va, u32 v);
-/* One line with what a register reads in every width, byte and halfword. */
-void show_reg(const char *where, const struct reg *r, u32 va, u32 step);
+/* What a register reads in every width, and its other bytes and halfword. */
+void show_reg(const char *where, const struct reg *r, u32 va);
 /* Enables interrupt lines until one is taken, at most a while; returns Cause, 0
  * when none came. In the handler the functions given look and quieten. */
 u32 take(u32 mask, void (*handler)(void *), void *arg);
@@ -95,12 +97,14 @@ void nvram(void);
 void flash(void);
 void pcmcia(void);
 void duart(void);
+void timer(void);
 void random_registers(void);
 void pci(void);
 void find_board(void);
 void find_cards(void);
 void chip_registers(void);
 void networks(void);
+void oir(void);
 
 u32 config_read(u32 root, u32 bus, u32 dev, u32 fn, u32 reg);
 void config_write(u32 root, u32 bus, u32 dev, u32 fn, u32 reg, u32 v);
@@ -119,12 +123,18 @@ int wait_clear(volatile u32 *word, u32 mask);
 u32 net_status(const struct func *f);  /* the byte of the slot */
 void net_mask(const struct func *f, u32 bits);
 
-void dec21140(struct func *f, int full);
-void am79c971(struct func *f, int full);
-void i8254x(struct func *f, int full);
-void mueslix(struct func *f, int full);
-void pos(struct func *f, int full);
-void tneta1570(struct func *f, int full);
-void pa4b(struct func *f, int full);
-void pa_mc8te1(struct func *f, int full);
+/* How a function is driven: a few steps, all of them, or as one that nothing is
+ * plugged into. */
+enum { SHORT, FULL, UNPLUGGED };
+/* Says so; returns whether it is to be driven at all. */
+int begin(const struct func *f, int how);
+
+void dec21140(struct func *f, int how);
+void am79c971(struct func *f, int how);
+void i8254x(struct func *f, int how);
+void mueslix(struct func *f, int how);
+void pos(struct func *f, int how);
+void tneta1570(struct func *f, int how);
+void pa4b(struct func *f, int how);
+void pa_mc8te1(struct func *f, int how);
 #endif

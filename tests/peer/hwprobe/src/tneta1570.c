@@ -324,8 +324,9 @@ static void interrupts(struct func *fn)
 	wr(MASK, 0);
 }
 
-void tneta1570(struct func *fn, int full)
+void tneta1570(struct func *fn, int how)
 {
+	int full = how == FULL;
 	f = fn;
 	regs = fn->regs;
 	/* The segmentation ring lies on 1 KiB. */
@@ -336,7 +337,8 @@ void tneta1570(struct func *fn, int full)
 	}
 	free_ring = arena(64);
 	buffers = arena(16 * 2048);
-	say("%s drive %s", f->name, full ? "in full" : "in short");
+	if (!begin(f, how))
+		return;
 	/* The registers' reading has read the status seven times. */
 	for (u32 i = 0; i < 3; i++)
 		(void)rd(STATUS);
