@@ -450,7 +450,8 @@ func (m *Machine) Err() error { return m.err }
 func (m *Machine) State() State { return State(m.state.Load()) }
 
 // Plug attaches w to a port, in place of what was there, which is closed; a
-// nil w unplugs the port. It fails when the router has no such port.
+// nil w unplugs the port. What was there is free to be opened anew when Plug
+// returns. It fails when the router has no such port.
 func (m *Machine) Plug(slot, index int, w wire.Wire) error {
 	m.portsMu.Lock()
 	p, ok := m.ports[portKey{slot, index}]

@@ -1,11 +1,16 @@
 package vm
 
 import (
+	"os"
+	"runtime"
 	"sync/atomic"
 	"testing"
 
+	"github.com/vishvananda/netns"
+
 	"dynemu/vm/card"
 	"dynemu/vm/event"
+	"dynemu/vm/wire"
 )
 
 // fakeCard is a port that takes frames as long as it has room.
@@ -54,4 +59,46 @@ func TestPortWaitsForTheGuest(t *testing.T) {
 	want("resumed", false, 1)
 	p.gone = true
 	want("the card is out", true, 1)
+}
+
+// A TAP that was unplugged, or whose card was taken out, is nobody's at once,
+// although the machine sleeps until something arrives at it.
+func TestUnpluggedTAPIsFree(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("SKIP: not root: no TAPs")
+	}
+	m, _ := start(t, config(), Host{Image: image(attentive()...)})
+	m.Suspend()
+	// Locked for good: the thread ends with the test.
+	runtime.LockOSThread()
+	ns, err := netns.New()
+	if err != nil {
+		t.Skipf("SKIP: no network namespaces here: %v", err)
+	}
+	defer ns.Close()
+	open := func() wire.Wire {
+		t.Helper()
+		w, err := wire.OpenTAP("tap0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	for range 20 {
+		if err := m.Plug(0, 0, open()); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Plug(0, 0, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Insert(2, "PA-FE-TX"); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Plug(2, 0, open()); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Remove(2); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -141,23 +141,18 @@ func (l *Loop) Close() {
 }
 
 // Poll has ready called on the loop's goroutine whenever descriptor fd has
-// something to read, or an error, until cancel is called; once more may be under
-// way then. ready reads some of what there is, without blocking. It reports
+// something to read, or an error, until cancel is called. When cancel returns, fd
+// can be closed; a call of ready may still be under way, but the kernel has let go
+// of fd. ready reads some of what there is, without blocking. It reports
 // false when it cannot take more for now: it is then asked again at every
 // opportunity, and what there is wakes nobody. The loop looks at its descriptors
 // in RunPending and Sleep. Poll and cancel may be called from any goroutine.
 func (l *Loop) Poll(fd int, ready func() bool) (cancel func()) {
 	s := &source{fd: fd, ready: ready}
 	l.waiter.add(s)
-	l.nudge()
-	return func() {
-		l.waiter.remove(s)
-		l.nudge()
-	}
+	l.Post(func() {}) // to look at the sources anew
+	return func() { l.waiter.remove(s) }
 }
-
-// nudge has a sleeping loop look at its sources anew.
-func (l *Loop) nudge() { l.Post(func() {}) }
 
 // RunPending runs every posted call and every timer that is due, and reads what
 // has arrived at descriptors. It clears the attention flag first, so that a post

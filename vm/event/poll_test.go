@@ -148,6 +148,37 @@ func TestPollFromASource(t *testing.T) {
 	}
 }
 
+// A descriptor that is closed after cancel is closed for good at once, however
+// long the loop would have waited for it.
+func TestCancelLetsGo(t *testing.T) {
+	l := New(new(atomic.Uint32))
+	quit := false
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for l.RunPending(); !quit; l.RunPending() {
+			l.Sleep()
+		}
+	}()
+	for range 200 {
+		var fds [2]int
+		if err := unix.Pipe2(fds[:], unix.O_NONBLOCK|unix.O_CLOEXEC); err != nil {
+			t.Fatal(err)
+		}
+		cancel := l.Poll(fds[0], func() bool { return true })
+		time.Sleep(200 * time.Microsecond)
+		cancel()
+		unix.Close(fds[0])
+		// The reading end is gone exactly when a write fails.
+		if _, err := unix.Write(fds[1], []byte{1}); err != unix.EPIPE {
+			t.Errorf("somebody still has the descriptor: %v", err)
+		}
+		unix.Close(fds[1])
+	}
+	l.Post(func() { quit = true })
+	<-done
+}
+
 func BenchmarkLook(b *testing.B) {
 	l := New(new(atomic.Uint32))
 	for range 8 {

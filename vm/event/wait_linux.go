@@ -23,7 +23,8 @@ type waiter struct {
 
 	mu      sync.Mutex
 	sources []*source
-	changed atomic.Bool // sources is not what the loop's goroutine knows
+	changed atomic.Bool   // sources is not what the loop's goroutine knows
+	polls   atomic.Uint64 // odd while the loop's goroutine is in the kernel
 
 	// Owned by the loop's goroutine.
 	known   []*source
@@ -64,17 +65,24 @@ func (w *waiter) add(s *source) {
 	w.changed.Store(true)
 }
 
+// remove takes s out. It waits until the kernel no longer looks at its descriptor,
+// which closing would not end.
 func (w *waiter) remove(s *source) {
 	s.gone.Store(true)
 	w.mu.Lock()
 	w.sources = slices.DeleteFunc(w.sources, func(x *source) bool { return x == s })
 	w.mu.Unlock()
 	w.changed.Store(true)
+	n := w.polls.Load()
+	w.wake()
+	for n%2 == 1 && w.polls.Load() == n {
+		time.Sleep(10 * time.Microsecond)
+	}
 }
 
 // refresh brings what the loop's goroutine knows up to date.
 func (w *waiter) refresh() {
-	if !w.changed.Swap(false) {
+	if !w.changed.Load() || !w.changed.Swap(false) {
 		return
 	}
 	w.mu.Lock()
@@ -185,7 +193,7 @@ func (w *waiter) sleep(d time.Duration, posted func() bool) {
 }
 
 // poll waits until one of fds has something, at most d. An interrupted wait ends
-// early, which is harmless.
+// early, which is harmless. The order of its parts is what remove relies on.
 //
 // Go's scheduler takes a thread's place (its P) away during a system call, wakes
 // its monitor thread for that, and searches for work; a guest's clock of 250 Hz
@@ -198,6 +206,9 @@ func (w *waiter) poll(d time.Duration) bool {
 		t := unix.NsecToTimespec(int64(d))
 		timeout = &t
 	}
+	w.polls.Add(1)
+	defer w.polls.Add(1)
+	w.refresh()
 	if d < 0 || d > shortSleep || d > 0 && w.alone {
 		n, _ := unix.Ppoll(w.fds, timeout, nil)
 		return n > 0
