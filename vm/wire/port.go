@@ -148,7 +148,8 @@ func (p *Port) read(n *plug) bool {
 	if p.buf == nil {
 		p.buf = make([]byte, MaxFrame)
 	}
-	for range burst {
+	batch, _ := n.wire.(*Batch)
+	for i := 0; i < burst || batch != nil && batch.Waiting(); i++ {
 		if p.current.Load() != n {
 			return true
 		}
@@ -185,6 +186,15 @@ func (p *Port) Send(frame []byte) {
 		return
 	}
 	n.wire.Send(frame)
+}
+
+// Flush sends what waits in a wire that is a Batch.
+func (p *Port) Flush() {
+	if n := p.current.Load(); n != nil {
+		if b, ok := n.wire.(*Batch); ok {
+			b.Flush()
+		}
+	}
 }
 
 // TrySend is Send, but reports false where the wire has no room for the frame

@@ -23,7 +23,8 @@ type Chassis struct {
 	// Owned by the goroutine of Run.
 	ports fabric.Ports[port]
 	timer event.Timer
-	buf   []byte // a frame, with headroom
+	dirty []*port // frames that they were sent may wait in their wires
+	buf   []byte  // a frame, with headroom
 	end   bool
 }
 
@@ -34,8 +35,9 @@ type port struct {
 	wire   *wire.Port
 
 	// Owned by the goroutine of Run.
-	gone bool // taken out
-	up   bool // what the engine was told
+	gone  bool // taken out
+	up    bool // what the engine was told
+	dirty bool // in the list
 }
 
 // New returns a chassis without ports. build makes the engine, without ports
@@ -56,7 +58,9 @@ func (c *Chassis) Run() {
 	defer close(c.done)
 	for !c.end {
 		c.loop.Sleep()
+		c.flush()
 		c.loop.RunPending()
+		c.flush()
 	}
 	c.loop.Close()
 	c.ports.All(func(_ int, p *port) bool {
@@ -95,7 +99,8 @@ func (c *Chassis) Do(fn func(now int64)) bool {
 	}
 }
 
-// AddPort adds a port with nothing plugged in. add gives it to the engine.
+// AddPort adds a port with nothing plugged in. add gives it to the engine. A
+// wire that is a socket is best plugged in as a batch, see wire.NewBatch.
 func (c *Chassis) AddPort(number int, add func() error) (*wire.Port, error) {
 	p := &port{c: c, number: number}
 	p.wire = wire.NewPort(p)
@@ -135,9 +140,25 @@ func (c *Chassis) RemovePort(number int, remove func()) {
 
 // out is the engine's Output.
 func (c *Chassis) out(number int, frame []byte) {
-	if p := c.ports.Get(number); p != nil {
-		p.wire.Send(frame)
+	p := c.ports.Get(number)
+	if p == nil {
+		return
 	}
+	p.wire.Send(frame)
+	if !p.dirty {
+		p.dirty = true
+		c.dirty = append(c.dirty, p)
+	}
+}
+
+// flush sends what waits in wires for more.
+func (c *Chassis) flush() {
+	for i, p := range c.dirty {
+		p.wire.Flush()
+		p.dirty = false
+		c.dirty[i] = nil
+	}
+	c.dirty = c.dirty[:0]
 }
 
 // rearm sets the timer if it is not set: what is due later than that is asked

@@ -59,7 +59,7 @@ func connect(t testing.TB, c *Chassis, p *wire.Port) net.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Plug(w)
+	p.Plug(wire.NewBatch(w))
 	conn, err := net.FileConn(far)
 	far.Close()
 	if err != nil {
@@ -257,7 +257,7 @@ func BenchmarkWires(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			p.Plug(w)
+			p.Plug(wire.NewBatch(w))
 			b.Cleanup(func() { far.Close() })
 			return int(far.Fd())
 		},
