@@ -10,11 +10,13 @@
 // in this order:
 //
 //  1. devices that are no longer asked for are stopped;
-//  2. wires that are no longer asked for are taken away;
+//  2. wires that are no longer asked for are taken away, and cards out of
+//     running routers;
 //  3. namespaces, TAPs, LANs and veth links that are asked for are made;
-//  4. routers that should run and do not are started, each with its TAPs and
+//  4. cards are put into running routers;
+//  5. routers that should run and do not are started, each with its TAPs and
 //     one end of a new pipe per serial link whose other side runs too;
-//  5. live peers of those pipes get the other ends.
+//  6. live peers of those pipes get the other ends.
 //
 // The record is written to the runtime directory before a thing is made and
 // after it is gone, so that it names at least what exists: a daemon killed at
