@@ -16,6 +16,8 @@ beside it says why. Reading a ctl prints the commands that it takes.
 A lab file is applied when its last writer has closed it and it has been left
 alone for 0.2 s. One with an error is refused: the close or rename fails with
 "Invalid argument", result has every message, and the lab goes on as it was.
+Links and port adapters change under running routers; what takes a restart is
+named in result, and in info until then.
 
   version          program, host
   status           Name Type State Server Console Lab, columns by spaces
