@@ -155,7 +155,8 @@ func (n *Node) run(conn *Conn) {
 				return
 			case <-time.After(100 * time.Millisecond):
 			}
-			c, hello, err := n.opt.connect(baseName(n.spec.Lab, n.spec.Device), helloTimeout)
+			spec := n.Spec()
+			c, hello, err := n.opt.connect(baseName(spec.Lab, spec.Device), helloTimeout)
 			if err != nil {
 				continue
 			}
