@@ -208,7 +208,7 @@ func TestKillsWhileApplying(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	for round := range 12 {
+	for round := range 9 {
 		i := round % len(labs)
 		d.MustWriteLab("kill", labs[i])
 		// The quiet time of 0.2 s, and an apply of about as long.
