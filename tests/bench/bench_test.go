@@ -33,6 +33,7 @@ func TestFigures(t *testing.T) {
 	t.Run("boot", boot)
 	t.Run("ping", ping)
 	t.Run("forward", forward)
+	t.Run("switches", switches)
 	t.Run("memory", memory)
 	t.Run("interrupts", interrupts)
 	t.Run("pauses", pauses)
