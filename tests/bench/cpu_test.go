@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"dynemu/tests/bench/table"
+	"dynemu/tests/testlab"
 )
 
 var (
@@ -109,7 +110,13 @@ func (c *contender) run(t *testing.T, elf string, tests []cpuTest) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Lines that are read late are times that are too short, so the reader goes before
+	// all others, and only then are processor times to be trusted.
+	exact := testlab.SetNice(os.Getpid(), -20) == nil
 	tty, cmd := session(t, append(slices.Clone(c.args), elf)...)
+	if err := testlab.SetNice(cmd.Process.Pid, 0); err != nil {
+		t.Error(err)
+	}
 	defer func() {
 		_ = cmd.Process.Kill()
 		tty.Close()
@@ -125,7 +132,7 @@ func (c *contender) run(t *testing.T, elf string, tests []cpuTest) {
 			// What others do on this machine does not count, nor does what the program
 			// does on a second processor.
 			d := time.Since(begin).Seconds()
-			if spent := processorTime(cmd.Process.Pid) - used; spent > 0 {
+			if spent := processorTime(cmd.Process.Pid) - used; exact && spent > 0 {
 				d = min(d, spent)
 			}
 			i := slices.IndexFunc(tests, func(x cpuTest) bool { return x.name == f[1] })

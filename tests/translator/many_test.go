@@ -51,6 +51,7 @@ func TestFiftyRouters(t *testing.T) {
 	d.MustWriteLab("busy", manyRouters(busy, many, ports+many))
 	before := make([]float64, many)
 	for i := range before {
+		giveWay(t, d.NodePID("busy", fmt.Sprintf("R%d", i+1)))
 		before[i] = stat(d, "busy", fmt.Sprintf("R%d", i+1), "guest-instructions")
 	}
 	// All of them get on, while a router that is idle still answers.
