@@ -342,18 +342,22 @@ static void arm(int plain)
 	}
 }
 
-/* What was stored of a frame, and what lies behind it: Dynamips rounds up to
- * four bytes (4). The FCS counts in the last length. */
+/* What was stored of a frame, and how much was written behind it: Dynamips
+ * rounds up to four bytes. Through plain addresses byte n is at n XOR 3 (4). The
+ * FCS counts in the last length. */
 static void show_buffer(const char *what, u32 i, int plain)
 {
-	u32 n = rx[i].status & DD ? rx[i].length & 0xffff : 0;
+	static u8 in_order[4096];
+	u32 n = rx[i].status & DD ? rx[i].length & 0xffff : 0, beyond = 0;
 
 	if (rx[i].status & 2)
 		n -= 4;
-	if (plain)
-		n &= ~3u;
-	say("%s %s buffer %u %u bytes sum %08x", f->name, what, i, n, digest(buffer(i), n));
-	say("%s %s buffer %u beyond sum %08x", f->name, what, i, digest(buffer(i) + n, 4096 - n));
+	for (u32 k = 0; k < sizeof(in_order); k++) {
+		in_order[k] = (u8)load(buffer(i) + (plain ? k ^ 3 : k), 1);
+		beyond += k >= n && in_order[k] != 0xee;
+	}
+	say("%s %s buffer %u %u bytes sum %08x", f->name, what, i, n, digest((u32)in_order, n));
+	say("%s %s buffer %u beyond: %u bytes", f->name, what, i, beyond);
 }
 
 static void show_buffers(const char *what, u32 n, int plain)
@@ -414,6 +418,7 @@ static void receive_rings(void)
 		u32 n = i % RING;
 
 		rx[n].status = 0;
+		memset((void *)buffer(n), 0xee, 4096);
 		wire_send(f, f->port, 64 + i, i, own);
 		wait_head(RDBAL, (n + 1) % RING);
 		say("%s receive turn %u %08x %08x", f->name, i, rx[n].length, rx[n].status);

@@ -190,6 +190,26 @@ static void ata_read(const char *what)
 	say("%s digest %08x status %02x", what, digest((u32)w, sizeof(w)), ata_status());
 }
 
+/* The boot sector without what is free to differ: its maker's name and the
+ * number of the volume. */
+static void boot_sector(u32 n)
+{
+	u8 b[512];
+
+	for (u32 i = 0; i < 512; i += 2) {
+		u32 v = cell(ATA_DATA);
+
+		b[i] = (u8)v;
+		b[i + 1] = (u8)(v >> 8);
+	}
+	say("disk%u volume %02x%02x%02x%02x", n, b[39], b[40], b[41], b[42]);
+	say("disk%u total %02x%02x%02x%02x", n, b[35], b[34], b[33], b[32]);
+	memset(b + 3, 0, 8);
+	memset(b + 32, 0, 4);
+	memset(b + 39, 0, 4);
+	say("disk%u boot sector digest %08x status %02x", n, digest((u32)b, sizeof(b)), ata_status());
+}
+
 static void show_ata(const char *what)
 {
 	say("%s status %02x count %04x cylinder %04x drive %04x", what, ata_status(), cell(ATA_COUNT), cell(ATA_CYL), cell(ATA_CMD));
@@ -222,7 +242,7 @@ static void ata(u32 n)
 	ata_command(1, 0x000001, 0xa0, 0x20); /* cylinder 0, head 0, sector 1 */
 	ata_read("mbr by chs");
 	ata_command(1, 0x000001, 0xa1, 0x20); /* head 1, sector 1: LBA 32 */
-	ata_read("sector 32 by chs, with its volume number");
+	boot_sector(n);
 	/* Writes, then reads of the same. */
 	for (u32 s = 0; s < 3; s++) {
 		u32 count = s == 1 ? 3 : 1, lba = 1000 + 10 * s;
