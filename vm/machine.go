@@ -95,7 +95,6 @@ type Machine struct {
 	attention atomic.Uint32
 	state     atomic.Int32
 	started   atomic.Int64 // host time of the last Start in Unix ns, 0 before
-	idlePC    uint64
 
 	portsMu sync.Mutex
 	ports   map[portKey]*port
@@ -183,12 +182,6 @@ func New(cfg Config, host Host) (*Machine, error) {
 	return m, nil
 }
 
-// declaredIdlePasses is how often an idle loop that the image itself declares
-// (rom.IdleSymbol) turns without an interrupt before the router sleeps. The
-// symbol stands where the loop has found nothing to do, so that one full turn
-// after the last interrupt is enough.
-const declaredIdlePasses = 2
-
 // translatorDiffers ends the router after a fault of the translator.
 func (m *Machine) translatorDiffers(report string) {
 	if m.err != nil {
@@ -205,21 +198,15 @@ func (m *Machine) translatorDiffers(report string) {
 // boot resets the hardware and loads the image, as a power cycle does.
 func (m *Machine) boot() error {
 	m.board.Reset()
-	entry, idle, err := rom.Load(m.host.Image, m.loadBytes, m.loadZeros)
+	entry, err := rom.Load(m.host.Image, m.loadBytes, m.loadZeros)
 	if err != nil {
 		return fmt.Errorf("image: %w", err)
 	}
 	m.board.SetEntry(entry)
 	m.crashInfo = bytes.Clone(m.board.CrashInfo())
-	m.idlePC = m.cfg.IdlePC
-	passes := 0 // the CPU's default, for an address that somebody found by sampling
-	if m.idlePC == 0 && idle != 0 && !m.cfg.NoIdle {
-		m.idlePC = uint64(int64(int32(idle)))
-		passes = declaredIdlePasses
-	}
-	m.cpu.SetIdlePC(m.idlePC)
-	m.cpu.SetIdleMax(passes)
-	if m.idlePC == 0 && !m.cfg.NoIdle {
+	m.cpu.SetIdlePC(m.cfg.IdlePC)
+	m.cpu.SetIdleMax(0)
+	if m.cfg.IdlePC == 0 && !m.cfg.NoIdle {
 		m.cpu.SetIdleAuto(true)
 	}
 	return nil
@@ -550,7 +537,7 @@ func (m *Machine) Stats() Stats {
 		Instructions: m.instructions.Load(),
 		Asleep:       time.Duration(m.asleep.Load()),
 		Reloads:      m.resets.Load(),
-		IdlePC:       m.idlePC,
+		IdlePC:       m.cfg.IdlePC,
 		Idle:         m.idleStats.Load(),
 		JIT:          m.translated.Load(),
 		Ports:        map[string]PortStats{},

@@ -76,7 +76,7 @@ func newMachine(t *testing.T, image []byte, smartInit uint32) *machine {
 	})
 	m.cpu = mips.New(mips.Config{Map: pmap, Clock: loop, Attention: &attention})
 	var err error
-	entry, _, err = rom.Load(image,
+	entry, err = rom.Load(image,
 		func(va uint32, p []byte) error { copy(ram[va&0x1fffffff:], p); return nil },
 		func(va uint32, n int) error { clear(ram[va&0x1fffffff:][:n]); return nil })
 	if err != nil {

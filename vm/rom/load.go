@@ -11,13 +11,11 @@ import (
 const (
 	elfHeaderSize     = 52
 	elfSectionSize    = 40
-	elfSymbolSize     = 16
 	elfClass32        = 1
 	elfClass64        = 2
 	elfLittleEndian   = 1
 	elfBigEndian      = 2
 	elfTypeExecutable = 2
-	sectionSymbols    = 2 // SHT_SYMTAB
 	sectionNoBits     = 8 // SHT_NOBITS
 	flagAlloc         = 2 // SHF_ALLOC
 )
@@ -42,10 +40,6 @@ var otherMachines = map[uint16]string{
 	40: "ARM", 43: "SPARC V9", 62: "x86-64", 183: "AArch64", 243: "RISC-V",
 }
 
-// IdleSymbol is the symbol whose value is the address of the idle loop in
-// images built for dynemu.
-const IdleSymbol = "dynemu_idle"
-
 // NoRoom is the error of a write function for an address without memory; it
 // completes the sentence "section .text at 0x80008000 …".
 func NoRoom(ramMiB int) error { return fmt.Errorf("does not fit in %d MiB of RAM", ramMiB) }
@@ -61,7 +55,6 @@ type elf struct {
 	machine  uint16
 	entry    uint32
 	sections []section
-	idlePC   uint32
 }
 
 // Check tells whether image is a router image that Load can load, as far as
@@ -71,27 +64,25 @@ func Check(image []byte) error {
 	return err
 }
 
-// Entry returns the entry point of an image, the address of its idle loop
-// (0 when it does not name one) and the ELF machine number.
-func Entry(image []byte) (entry, idlePC uint32, machine uint16, err error) {
+// Entry returns the entry point of an image and the ELF machine number.
+func Entry(image []byte) (entry uint32, machine uint16, err error) {
 	e, err := parse(image)
 	if err != nil {
-		return 0, 0, 0, err
+		return 0, 0, err
 	}
-	return e.entry, e.idlePC, e.machine, nil
+	return e.entry, e.machine, nil
 }
 
 // Load puts an ELF image into memory: each section that occupies memory is
 // written at its virtual address, or zeroed when the file has no bytes for it.
 // Program headers play no part. Nothing is written unless the whole file is
-// in order. It returns the entry point and the address of the image's idle loop,
-// 0 when the image does not name one.
+// in order. It returns the entry point.
 //
 // write and zero fail for addresses that have no memory (see NoRoom).
-func Load(image []byte, write func(va uint32, p []byte) error, zero func(va uint32, n int) error) (entry, idlePC uint32, err error) {
+func Load(image []byte, write func(va uint32, p []byte) error, zero func(va uint32, n int) error) (entry uint32, err error) {
 	e, err := parse(image)
 	if err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	for _, s := range e.sections {
 		if s.data != nil {
@@ -100,10 +91,10 @@ func Load(image []byte, write func(va uint32, p []byte) error, zero func(va uint
 			err = zero(s.addr, int(s.size))
 		}
 		if err != nil {
-			return 0, 0, fmt.Errorf("section %s at %#08x (%d bytes) %w", s.name, s.addr, s.size, err)
+			return 0, fmt.Errorf("section %s at %#08x (%d bytes) %w", s.name, s.addr, s.size, err)
 		}
 	}
-	return e.entry, e.idlePC, nil
+	return e.entry, nil
 }
 
 func parse(image []byte) (*elf, error) {
@@ -178,13 +169,6 @@ func parse(image []byte) (*elf, error) {
 		h := header(i)
 		kind, flags := be.Uint32(h[4:]), be.Uint32(h[8:])
 		s := section{name: name(i, h), addr: be.Uint32(h[12:]), size: be.Uint32(h[20:])}
-		if kind == sectionSymbols && e.idlePC == 0 {
-			if strndx := uint64(be.Uint32(h[24:])); strndx < shnum {
-				symbols, _ := content(h)
-				strs, _ := content(header(strndx))
-				e.idlePC = findSymbol(symbols, strs, IdleSymbol)
-			}
-		}
 		if flags&flagAlloc == 0 || s.size == 0 || kind == 0 {
 			continue
 		}
@@ -215,18 +199,6 @@ func machineName(n uint16) string {
 		return fmt.Sprintf("%s (%d)", s, n)
 	}
 	return fmt.Sprintf("%#x", n)
-}
-
-// findSymbol returns the value of the symbol, 0 when it is not there.
-func findSymbol(symbols, strs []byte, name string) uint32 {
-	want := []byte(name + "\x00")
-	for ; len(symbols) >= elfSymbolSize; symbols = symbols[elfSymbolSize:] {
-		off := uint64(binary.BigEndian.Uint32(symbols))
-		if off < uint64(len(strs)) && bytes.HasPrefix(strs[off:], want) {
-			return binary.BigEndian.Uint32(symbols[4:])
-		}
-	}
-	return 0
 }
 
 // cString returns the NUL-terminated string at off, "" when there is none.

@@ -57,16 +57,11 @@ func build(machine uint16, entry uint32, secs ...sec) []byte {
 }
 
 func small() []byte {
-	sym := make([]byte, 2*elfSymbolSize)
-	binary.BigEndian.PutUint32(sym[16:], 7)
-	binary.BigEndian.PutUint32(sym[20:], 0x80008040)
 	return build(0x19, 0x80008000,
 		sec{name: ".text", kind: 1, flags: 6, addr: 0x80008000, data: []byte("code")},
 		sec{name: ".bss", kind: 8, flags: 3, addr: 0x80009000, size: 0x100},
 		sec{name: ".comment", kind: 1, addr: 0x1234, data: []byte("not loaded")},
 		sec{name: ".empty", kind: 1, flags: 2, addr: 0xffffffff},
-		sec{name: ".symtab", kind: 2, data: sym, link: 6},
-		sec{name: ".strtab", kind: 3, data: []byte("\x00other\x00dynemu_idle\x00")},
 	)
 }
 
@@ -75,8 +70,8 @@ type written struct {
 	p  string
 }
 
-func load(img []byte) (got []written, entry, idle uint32, err error) {
-	entry, idle, err = Load(img,
+func load(img []byte) (got []written, entry uint32, err error) {
+	entry, err = Load(img,
 		func(va uint32, p []byte) error { got = append(got, written{va, string(p)}); return nil },
 		func(va uint32, n int) error {
 			got = append(got, written{va, string(make([]byte, n))})
@@ -86,7 +81,7 @@ func load(img []byte) (got []written, entry, idle uint32, err error) {
 }
 
 func TestLoadBySections(t *testing.T) {
-	got, entry, idle, err := load(small())
+	got, entry, err := load(small())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,8 +89,8 @@ func TestLoadBySections(t *testing.T) {
 	if len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
 		t.Errorf("wrote %v, want %v", got, want)
 	}
-	if entry != 0x80008000 || idle != 0x80008040 {
-		t.Errorf("entry %#x, idle loop %#x", entry, idle)
+	if entry != 0x80008000 {
+		t.Errorf("entry %#x", entry)
 	}
 }
 
@@ -141,7 +136,7 @@ func TestBadImages(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want …%s…", err, c.want)
 			}
-			got, _, _, lerr := load(c.img)
+			got, _, lerr := load(c.img)
 			if lerr == nil || len(got) != 0 {
 				t.Errorf("Load: wrote %d sections, error %v", len(got), lerr)
 			}
@@ -158,13 +153,13 @@ func TestMachines(t *testing.T) {
 }
 
 func TestNoRoom(t *testing.T) {
-	_, _, err := Load(small(), func(uint32, []byte) error { return nil },
+	_, err := Load(small(), func(uint32, []byte) error { return nil },
 		func(va uint32, n int) error { return NoRoom(64) })
 	if want := "section .bss at 0x80009000 (256 bytes) does not fit in 64 MiB of RAM"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	bang := errors.New("bang")
-	if _, _, err := Load(small(), func(uint32, []byte) error { return bang }, nil); !errors.Is(err, bang) {
+	if _, err := Load(small(), func(uint32, []byte) error { return bang }, nil); !errors.Is(err, bang) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -174,7 +169,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add([]byte("PK\x03\x04"))
 	f.Add(small()[:60])
 	f.Fuzz(func(t *testing.T, img []byte) {
-		_, _, _, err := load2(img)
+		_, _, err := load2(img)
 		if cerr := Check(img); (cerr == nil) != (err == nil) {
 			t.Errorf("Check says %v, Load says %v", cerr, err)
 		}
@@ -182,8 +177,8 @@ func FuzzLoad(f *testing.F) {
 }
 
 // load2 loads without keeping a copy: sections that are zeroed may be large.
-func load2(img []byte) (n uint64, entry, idle uint32, err error) {
-	entry, idle, err = Load(img,
+func load2(img []byte) (n uint64, entry uint32, err error) {
+	entry, err = Load(img,
 		func(va uint32, p []byte) error { n += uint64(len(p)); return nil },
 		func(va uint32, l int) error { n += uint64(l); return nil })
 	return
