@@ -149,10 +149,11 @@ func TestEveryCardMoves(t *testing.T) {
 		{"PA-A1", "ATM%d/0"}, {"PA-POS-OC3", "POS%d/0"}, {"PA-4B", ""}, {"PA-MC-8TE1", ""}, // no interfaces of the last two in the image
 	}
 	bays := map[string][2]int{"npe-400": {1, 6}, "npe-300": {3, 4}, "npe-200": {5, 2}}
+	midplanes := map[string]string{"npe-400": "vxr", "npe-300": "vxr", "npe-200": "std"}
 	text := func(card [2]string) string {
 		s := "[localhost]\n[[7200]]\nram = 64\n"
 		for npe, slots := range bays {
-			s += fmt.Sprintf("[[ROUTER %s]]\nnpe = %s\n", npe, npe)
+			s += fmt.Sprintf("[[ROUTER %s]]\nnpe = %s\nmidplane = %s\n", npe, npe, midplanes[npe])
 			for i, c := range card {
 				if c != "" {
 					s += fmt.Sprintf("slot%d = %s\n", slots[i], c)
