@@ -38,8 +38,17 @@ type config struct {
 	// and the machine of dynemu is within the test. It has midplane and RAM.
 	managed  bool
 	midplane string
-	ram      int // MiB
+	ram      int  // MiB
+	aux      bool // a line on AUX
 }
+
+// Files that runGuest makes in the emulator's folder.
+const (
+	startup = "startup.cfg"
+	private = "private.cfg"
+)
+
+var configFiles = map[string]string{startup: "hostname R1\n!\nend\n", private: "priv\n"}
 
 // drive answers how the guest is to drive a function of a card: f, s, u or n.
 func (c config) drive(slot, unit int) byte {
@@ -94,12 +103,13 @@ func configs(adapters []card) []config {
 		c.unplugged = true
 		all = append(all, c)
 	}
-	// Other sizes: of memory, of NVRAM, of disks; another register.
+	// Other sizes: of memory, of NVRAM, of disks; another register, a serial
+	// number, configurations in NVRAM, a line on AUX.
 	for i, args := range [][]string{
-		{"-r", "128", "-n", "64", "-c", "0x2142", "--disk0", "0"},
-		{"-r", "256", "-n", "512", "-c", "0x0101", "--disk0", "8", "--disk1", "300"},
+		{"-r", "128", "-n", "64", "-c", "0x2142", "--disk0", "0", "-I", "12345678"},
+		{"-r", "256", "-n", "512", "-c", "0x0101", "--disk0", "8", "--disk1", "300", "-I", "4000000000", "-C", startup, "--private-config", private},
 	} {
-		c := config{name: fmt.Sprintf("sizes-%d", i+1), npe: boards[len(boards)-1-i].name, args: args, unplugged: true}
+		c := config{name: fmt.Sprintf("sizes-%d", i+1), npe: boards[len(boards)-1-i].name, args: args, unplugged: true, aux: true}
 		c.slots[0] = "C7200-IO-FE"
 		all = append(all, c)
 	}

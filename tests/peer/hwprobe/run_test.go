@@ -81,6 +81,7 @@ type probe struct {
 	cfg  config
 	err  error // why it did not run to its end
 	keys io.Writer
+	aux  net.Conn // the AUX line; nil: none
 	// move puts a card into a slot, or takes it out where it is named "". It is
 	// nil where cards cannot be moved.
 	move  func(slot int, card string) error
@@ -100,6 +101,11 @@ func runGuest(t *testing.T, e peer.Emulator, cfg config, image string, master, s
 		args = append(args, cfg.args...)
 	} else {
 		args = append(args, "-r", "64", "-n", "128", "-c", "0x2102", "--disk1", "8")
+	}
+	auxPort := 0
+	if cfg.aux {
+		auxPort = peer.TCPPort(t)
+		args = append(args, "-A", fmt.Sprint(auxPort), "--notelnetmsg")
 	}
 	for slot, name := range cfg.slots {
 		if name != "" {
@@ -121,13 +127,26 @@ func runGuest(t *testing.T, e peer.Emulator, cfg config, image string, master, s
 	p.keys = master
 	cmd := exec.Command(e.Path, append(args, image)...)
 	cmd.Dir = t.TempDir()
+	for name, text := range configFiles {
+		if err := os.WriteFile(filepath.Join(cmd.Dir, name), []byte(text), 0o644); err != nil {
+			return nil, err
+		}
+	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
 	slave.Close()
 	kill := time.AfterFunc(runTimeout, func() { _ = cmd.Process.Kill() })
-	p.read(master)
+	if cfg.aux {
+		p.aux, p.err = dialAUX(auxPort)
+	}
+	if p.err == nil {
+		p.read(master)
+	}
+	if p.aux != nil {
+		_ = p.aux.Close()
+	}
 	kill.Stop()
 	// The guest has stopped its router. Dynamips may linger, or end by a
 	// signal of its own; neither says anything.
@@ -139,6 +158,41 @@ func runGuest(t *testing.T, e peer.Emulator, cfg config, image string, master, s
 		return nil, fmt.Errorf("%s on %s: %w", cfg.name, e.Name, p.err)
 	}
 	return p.lines, nil
+}
+
+// dialAUX opens the AUX port of an emulator that is starting.
+func dialAUX(port int) (conn net.Conn, err error) {
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if conn, err = net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			return conn, nil
+		}
+	}
+	return nil, err
+}
+
+// readAUX returns the line that the guest printed on AUX, without what telnet
+// puts in front (RFC 854: IAC, verb, option).
+func (p *probe) readAUX() string {
+	const iac = 0xFF
+	_ = p.aux.SetReadDeadline(time.Now().Add(10 * time.Second))
+	var text []byte
+	skip := 0
+	for b := make([]byte, 1); ; {
+		if _, err := p.aux.Read(b); err != nil {
+			p.failf("AUX: %w", err)
+			return ""
+		}
+		switch {
+		case skip > 0:
+			skip--
+		case b[0] == iac:
+			skip = 2
+		case b[0] == '\n':
+			return strings.TrimSpace(string(text))
+		default:
+			text = append(text, b[0])
+		}
+	}
 }
 
 // failf notes the first thing that went wrong.
@@ -273,6 +327,16 @@ func (p *probe) serve(args []string) {
 		time.Sleep(time.Duration(number(1)) * time.Millisecond)
 	case "drive":
 		key = string(p.cfg.drive(number(1), number(2)))
+	case "aux":
+		if p.aux == nil {
+			key = "n"
+			break
+		}
+		if _, err := io.WriteString(p.aux, args[1]); err != nil {
+			p.failf("typing on AUX: %w", err)
+		}
+	case "auxread":
+		p.lines = append(p.lines, "aux prints "+p.readAUX())
 	case "insert", "remove":
 		switch name := strings.Join(args[2:], " "); {
 		case p.move == nil:

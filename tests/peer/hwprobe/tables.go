@@ -41,7 +41,6 @@ type board struct {
 	hidden   bool      // the PCMCIA controller is behind the hidden bridge (C 5.4)
 	slots    [7]path
 	ioCards  []string // besides C7200-IO-FE
-	ioMemory bool
 }
 
 var (
@@ -67,7 +66,7 @@ var boards = []board{
 	{name: "npe-175", cpu: [2]uint16{0x01C2, 0x0203}, pem: 0x01C3, ports: 2, hidden: true, slots: twoRoots, ioCards: gigabitIO},
 	{name: "npe-200", cpu: [2]uint16{0x0169, 0x0200}, ports: 1, sram: 2 << 20, slots: oneRoot},
 	{name: "npe-225", cpu: [2]uint16{0x01C2, 0x0203}, pem: 0x01D5, ports: 2, hidden: true, slots: twoRoots, ioCards: gigabitIO},
-	{name: "npe-300", cpu: [2]uint16{0x01AE, 0x0402}, ports: 2, second: true, hidden: true, slots: twoHeads, ioCards: gigabitIO, ioMemory: true},
+	{name: "npe-300", cpu: [2]uint16{0x01AE, 0x0402}, ports: 2, second: true, hidden: true, slots: twoHeads, ioCards: gigabitIO},
 	{name: "npe-400", cpu: [2]uint16{0x04FF, 0x4001}, ports: 2, hidden: true, slots: twoRoots, ioCards: gigabitIO},
 }
 

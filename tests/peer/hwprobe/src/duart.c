@@ -34,8 +34,27 @@ static void transmit_handler(void *arg UNUSED)
 	(void)io_r32(IO + 0x40c);
 }
 
+/* The other channel, where the harness has a line on it. */
+static void auxiliary(void)
+{
+	if (ask("aux xyz") != 'k')
+		return;
+	for (u32 i = 0; i < 3; i++) {
+		u32 srb;
+
+		for (u32 n = 0; n < 100000000 && !((srb = io_r32(IO + 0x44c)) & 1); n++)
+			turn();
+		say("aux polled: srb %08x rhrb %08x", srb, io_r32(IO + 0x45c));
+	}
+	say("aux empty: srb %08x rhrb %08x", io_r32(IO + 0x44c), io_r32(IO + 0x45c));
+	for (const char *s = "from the guest\n"; *s; s++)
+		io_w32(IO + 0x45c, (u32)*s);
+	ask("auxread");
+}
+
 void duart(void)
 {
+	auxiliary();
 	state("idle");
 	tell("later 0 abc");
 	for (u32 i = 0; i < 3; i++) {

@@ -15,6 +15,9 @@ void nvram(void)
 {
 	u32 lo = 0, hi = 0, size = io_r32(REMOTE + 0x1c) << 10;
 
+	/* What is there before anybody writes: a configuration, or nothing (9.4). */
+	for (u32 o = 0x800; o < 0x900; o += 16)
+		say("nvram %04x %08x %08x %08x %08x", o, io_r32(NVRAM + o), io_r32(NVRAM + o + 4), io_r32(NVRAM + o + 8), io_r32(NVRAM + o + 12));
 	say("calendar idle %02x", (u32)load(CALENDAR, 1));
 	store(CALENDAR, 1, 0xff);
 	io_w32(NVRAM, 0x11223344);
