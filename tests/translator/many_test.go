@@ -51,13 +51,14 @@ func TestFiftyRouters(t *testing.T) {
 	d.MustWriteLab("busy", manyRouters(busy, many, ports+many))
 	before := make([]float64, many)
 	for i := range before {
-		giveWay(t, d.NodePID("busy", fmt.Sprintf("R%d", i+1)))
-		before[i] = stat(d, "busy", fmt.Sprintf("R%d", i+1), "guest-instructions")
+		name := fmt.Sprintf("R%d", i+1)
+		d.Wait(60*time.Second, name+" to run", func() bool { before[i] = stat(d, "busy", name, "guest-instructions"); return before[i] > 0 })
+		giveWay(t, d.NodePID("busy", name))
 	}
 	// All of them get on, while a router that is idle still answers.
 	for i, was := range before {
 		name := fmt.Sprintf("R%d", i+1)
-		d.Wait(60*time.Second, name+" to get on", func() bool { return stat(d, "busy", name, "guest-instructions") > max(was, 0)+1e6 })
+		d.Wait(60*time.Second, name+" to get on", func() bool { return stat(d, "busy", name, "guest-instructions") > was+1e6 })
 	}
 	c := d.Console("idle", "R7")
 	if out, err := c.Command("show version", 60*time.Second); err != nil || out == "" {
