@@ -19,7 +19,7 @@ cd "$tmp"
 for version in $(apt-cache showsrc --only-source "$package" | sed -n 's/^Version: //p' | sort -rV | uniq); do
   if apt-get -qq -o APT::Sandbox::User=root source --download-only --only-source "$package=$version" 2>error; then
     rm -rf "$folder"
-    dpkg-source --no-check -x ./*.dsc "$folder" >/dev/null
+    dpkg-source --no-check --no-copy -x ./*.dsc "$folder" >/dev/null
     exit 0
   fi
   rm -f ./*.dsc
