@@ -104,6 +104,9 @@ func contenders(t *testing.T) []*contender {
 	return list
 }
 
+// longestRun is what a slow interpreter takes for all kernels, and more.
+const longestRun = 20 * time.Minute
+
 // run runs the benchmark elf once. A fast wrong answer does not count.
 func (c *contender) run(t *testing.T, elf string, tests []cpuTest) {
 	elf, err := filepath.Abs(elf)
@@ -117,7 +120,9 @@ func (c *contender) run(t *testing.T, elf string, tests []cpuTest) {
 	if err := testlab.SetNice(cmd.Process.Pid, 0); err != nil {
 		t.Error(err)
 	}
+	hung := time.AfterFunc(longestRun, func() { _ = cmd.Process.Kill() })
 	defer func() {
+		hung.Stop()
 		_ = cmd.Process.Kill()
 		tty.Close()
 	}()
@@ -150,7 +155,7 @@ func (c *contender) run(t *testing.T, elf string, tests []cpuTest) {
 			return
 		}
 	}
-	t.Errorf("%s: the benchmark did not end", c.name)
+	t.Errorf("%s: %s did not end", c.name, filepath.Base(elf))
 }
 
 // processorTime returns for how many seconds the threads of a process have run, 0
