@@ -473,7 +473,7 @@ func (e *Engine) run(v *view, code uintptr) {
 				code = e.next(v)
 			}
 		case exitWord:
-			if k.Left() > 0 && !k.Pending() && k.Execute(uint32(w.desc)) {
+			if k.Left() > 0 && !k.Pending() && e.execute(uint32(w.desc)) {
 				code = e.next(v)
 			}
 		case exitLink:

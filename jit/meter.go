@@ -76,18 +76,35 @@ func (m *meter) end() {
 // left.
 func (e *Engine) interpret(n int) {
 	before := e.core.Left()
-	weight := e.meter.step.take()
-	var t time.Time
-	if weight != 0 {
-		t = time.Now()
-	}
+	weight, t := e.meter.beginStep()
 	if n == 0 {
 		e.core.Interpret()
 	} else {
 		e.core.Step(n)
 	}
 	e.stats.Stepped += uint64(before - e.core.Left())
+	e.meter.endStep(weight, t)
+}
+
+// execute has the interpreter execute instruction w.
+func (e *Engine) execute(w uint32) bool {
+	weight, t := e.meter.beginStep()
+	ok := e.core.Execute(w)
+	e.stats.Stepped++
+	e.meter.endStep(weight, t)
+	return ok
+}
+
+// beginStep and endStep stand around what the interpreter does.
+func (m *meter) beginStep() (weight int, t time.Time) {
+	if weight = m.step.take(); weight != 0 {
+		t = time.Now()
+	}
+	return weight, t
+}
+
+func (m *meter) endStep(weight int, t time.Time) {
 	if weight != 0 {
-		e.meter.interpreter += e.meter.since(t, weight, longestStep)
+		m.interpreter += m.since(t, weight, longestStep)
 	}
 }
