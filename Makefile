@@ -25,9 +25,11 @@ run: deps-run build
 stop:
 	@$(GO) run ./tests/quickstart -bin bin -stop
 
-## test: lint, then all unit and end-to-end tests (as root: they make namespaces and mounts)
+## test: lint, then all unit and end-to-end tests (as root: they make namespaces and mounts), and a minute of
+##   fuzzing for each engine that guests feed
 test: deps-test build lint
 	DYNEMU_BIN=$(CURDIR)/bin $(GO) test -timeout 30m ./...
+	@./tests/fuzz.sh 60s $(GUEST_FUZZ)
 	@test -x /usr/bin/dynamips || echo "SKIP: dynamips cannot be installed here: nothing was compared with it"
 
 ## test-nightly: the translator at length: 10^9 random instructions on all engines and qemu, torture, fuzzing; an hour
@@ -92,6 +94,11 @@ clean:
 ## help: this list
 help:
 	@sed -n 's/^##   /       /p; s/^## /  make /p' Makefile
+
+# The engines that read and write a guest's memory on its behalf, and the readers of images.
+GUEST_FUZZ := $(addprefix vm/chip/,am79c971:FuzzGuest dec21140:FuzzGuest i8254x:FuzzGuest mueslix:FuzzGuest \
+  munich32:FuzzGuest posoc3:FuzzGuest tneta1570:FuzzGuest gt64k:FuzzRegisters) \
+  vm/mem:FuzzBusMaster vm/board/c7200:FuzzCards vm/rom:FuzzLoad vm/rom/archive:FuzzMember jit:FuzzPages
 
 # What running a lab needs beyond a bare Debian; installed only when missing.
 RUN_PACKAGES := iproute2 tcpdump procps
