@@ -23,8 +23,10 @@ import (
 // another turn is watched. A proof that fails again and again makes the idle PC be
 // looked at ever more rarely, and at last it is given up.
 //
-// One thing is allowed that a proof does not allow: up to maxCounters words of
-// memory may change by the same amount every turn. Schedulers count their turns.
+// Schedulers count their turns, in memory. A word that changes is allowed when its
+// value goes nowhere: it is loaded, something is added, and it is stored where it
+// was. Registers with such a value are followed through the turn (turn.follow): nothing
+// else may read them.
 
 const (
 	// maxIdleTurn is the longest turn of an idle loop, in instructions.
@@ -54,14 +56,13 @@ type IdleStats struct {
 
 // idleFinder is the search for idle loops of a processor.
 type idleFinder struct {
-	on      bool
-	next    uint64 // instructions at which a busy guest is looked at
-	wait    uint64 // instructions between two looks
-	proof   *idleProof
-	visited []visit
-	turn    turn
-	stats   IdleStats
-	cut     bool // the last turn was not watched to its end since something waits
+	on    bool
+	next  uint64 // instructions at which a busy guest is looked at
+	wait  uint64 // instructions between two looks
+	proof *idleProof
+	turn  turn
+	stats IdleStats
+	cut   bool // the last turn was not watched to its end since something waits
 }
 
 // idleProof is what the turn of an idle loop depends on.
@@ -72,8 +73,8 @@ type idleProof struct {
 }
 
 type wordRead struct {
-	at    *uint64
-	value uint64
+	at          *uint64
+	value, mask uint64
 }
 
 type registerRead struct {
@@ -146,69 +147,106 @@ func (c *CPU) seekIdle() (idle bool) {
 	f := &c.finder
 	defer func() { f.next = c.Instructions() + f.wait }()
 	f.stats.Proofs++
-	if !c.turnFrom(true) {
+	turn := c.findTurn()
+	if !f.cut {
+		f.wait = min(f.wait*2, idleTryMax)
+	}
+	if turn == nil {
 		f.stats.Failed++
-		if !f.cut {
-			f.wait = min(f.wait*2, idleTryMax)
-		}
 		return false
 	}
-	f.wait = min(f.wait*2, idleTryMax)
-	// Of the instructions that a turn passes once take the first of the outermost
-	// function: the loop itself, not what it calls.
+	// Of the instructions that a turn passes once the first of the outermost function
+	// is best: the loop itself, not what it calls. If that holds a count in a register,
+	// the one where the guest was found again will do.
 	times := map[uint64]int{}
-	for _, v := range f.visited {
+	for _, v := range turn {
 		times[v.pc]++
 	}
-	best := visit{}
-	for _, v := range f.visited {
-		if times[v.pc] == 1 && (best.pc == 0 || int64(v.sp) > int64(best.sp)) {
+	best := visit{pc: turn[0].pc, sp: 1 << 63}
+	for _, v := range turn {
+		if times[v.pc] == 1 && int64(v.sp) > int64(best.sp) {
 			best = v
 		}
 	}
-	for n := 0; best.pc != 0 && c.s.PC != best.pc; n++ {
-		if n > maxIdleTurn || !c.watchedStep() {
-			return false
+	for _, pc := range []uint64{best.pc, turn[0].pc} {
+		for n := 0; c.s.PC != pc; n++ {
+			if n > maxIdleTurn || !c.watchedStep() {
+				return false
+			}
 		}
+		if !c.prove() {
+			if f.cut {
+				return false
+			}
+			continue
+		}
+		if c.idlePC != pc {
+			f.stats.Found++
+			c.setIdlePC(pc)
+			c.idleMax = idlePasses
+		}
+		f.stats.Sleeps++
+		f.proved(c)
+		return true
 	}
-	if best.pc == 0 || !c.prove() {
-		return false
-	}
-	if c.idlePC != best.pc {
-		f.stats.Found++
-		c.setIdlePC(best.pc)
-		c.idleMax = idlePasses
-	}
-	f.stats.Sleeps++
-	f.proved(c)
-	return true
+	return false
 }
 
-// prove watches a turn from the current instruction, or three of them when they
-// count, and keeps the proof.
+// findTurn executes the guest until it is at an instruction where it has been before
+// with the same registers, and returns what it passed from there on; nil when that
+// does not happen soon.
+func (c *CPU) findTurn() []visit {
+	f := &c.finder
+	if !c.undisturbed() {
+		return nil
+	}
+	f.turn.reset()
+	f.turn.counters = nil
+	var visited []visit
+	var registers [][32]uint64
+	last := map[uint64]int{} // the latest visit of an address
+	for i := range maxIdleTurn {
+		if j, ok := last[c.s.PC]; ok && registers[j] == c.s.GPR {
+			return visited[j:]
+		}
+		last[c.s.PC] = i
+		visited = append(visited, visit{c.s.PC, c.s.GPR[29]})
+		registers = append(registers, c.s.GPR)
+		if !c.undisturbed() || !c.watchedStep() {
+			return nil
+		}
+	}
+	return nil
+}
+
+// undisturbed tells whether nothing waits for the guest, or for the machine, and
+// notes that otherwise what is watched was cut short.
+func (c *CPU) undisturbed() bool {
+	a := c.cfg.Attention
+	c.finder.cut = c.irq || c.stop || c.s.Waiting || a != nil && a.Load() != 0
+	return !c.finder.cut
+}
+
+// prove watches a turn from the current instruction, or two of them when it counts,
+// and keeps the proof.
 func (c *CPU) prove() bool {
 	f := &c.finder
 	f.stats.Proofs++
 	f.proof = nil
-	var counters []counter
-	for turns := 0; ; turns++ {
-		start := c.s
-		if !c.turnFrom(false) {
-			break
+	f.turn.counters = nil
+	start := c.s
+	if c.turnFrom() {
+		f.turn.counters = f.turn.changes()
+		n := len(f.turn.counters)
+		ok := n == 0
+		if n > 0 && n <= maxCounters {
+			start = c.s
+			ok = c.turnFrom() && f.turn.changesOnly()
 		}
-		now := f.turn.changes()
-		switch {
-		case len(now) > maxCounters:
-			f.stats.Failed++
-			return false
-		case len(now) == 0 && turns == 0, turns == 2 && sameCounters(counters, now):
-			f.proof = f.turn.proof(start, now)
+		if ok {
+			f.proof = f.turn.proof(start)
 			return true
-		case turns > 0 && !sameCounters(counters, now), turns == 2:
-			f.stats.Failed++
-			return false
 		}
-		counters = now
 	}
 	f.stats.Failed++
 	return false
@@ -220,12 +258,9 @@ type turn struct {
 	read   map[*uint64]bool   // words read that the turn had not written before
 	regs   []registerRead
 	broken bool // something that no proof allows
-}
 
-// counter is a word of memory that changes by step each turn.
-type counter struct {
-	at   *uint64
-	step uint64
+	counters map[*uint32]bool // words that may change if their value goes nowhere
+	tainted  uint32           // registers with such a value
 }
 
 func (t *turn) reset() {
@@ -236,16 +271,102 @@ func (t *turn) reset() {
 	clear(t.read)
 	t.regs = t.regs[:0]
 	t.broken = false
+	t.tainted = 0
 }
 
+// halves returns the two words at p.
+func halves(p *uint64) *[2]uint32 { return (*[2]uint32)(unsafe.Pointer(p)) }
+
 // changes returns the words that are not what they were before the turn.
-func (t *turn) changes() (list []counter) {
+func (t *turn) changes() map[*uint32]bool {
+	list := map[*uint32]bool{}
 	for at, v := range t.first {
-		if *at != v {
-			list = append(list, counter{at, memoryWord(at) - memoryWord(&v)})
+		now, then := halves(at), halves(&v)
+		for i := range now {
+			if now[i] != then[i] {
+				list[&now[i]] = true
+			}
 		}
 	}
 	return list
+}
+
+// changesOnly tells whether nothing but counters changed.
+func (t *turn) changesOnly() bool {
+	if t.tainted != 0 {
+		return false
+	}
+	for at := range t.changes() {
+		if !t.counters[at] {
+			return false
+		}
+	}
+	return true
+}
+
+// follow follows the values of counters through instruction w, which accesses the
+// words of memory given. What reads a register with such a value breaks the proof,
+// but for ADDIU and DADDIU, whose result is one, and a store to the very counter.
+func (t *turn) follow(w uint32, load, store []uint32) {
+	if len(t.counters) == 0 {
+		return
+	}
+	rs, rt, rd := w>>21&31, w>>16&31, w>>11&31
+	has := func(r uint32) bool { return t.tainted>>r&1 != 0 }
+	touches := func(words []uint32) (n int) {
+		for i := range words {
+			if t.counters[&words[i]] {
+				n++
+			}
+		}
+		return n
+	}
+	dest, value := uint32(0), false
+	switch op := w >> 26; {
+	case op == 0:
+		t.broken = t.broken || has(rs) || has(rt)
+		dest = rd
+	case op == 1:
+		t.broken = t.broken || has(rs)
+		if rt&0x10 != 0 {
+			dest = 31
+		}
+	case op == 2:
+	case op == 3:
+		dest = 31
+	case op < 8, op >= 20 && op < 24: // branches
+		t.broken = t.broken || has(rs) || has(rt)
+	case op == 9, op == 25: // ADDIU, DADDIU
+		dest, value = rt, has(rs)
+	case op < 16, op == 24:
+		t.broken = t.broken || has(rs)
+		dest = rt
+	case op == 0x10: // MFC0, MTC0
+		if w>>21&31 < 4 {
+			dest = rt
+		} else {
+			t.broken = t.broken || has(rt)
+		}
+	case store != nil:
+		n := touches(store)
+		whole := (op == 0x2b && len(store) == 1 || op == 0x3f && len(store) == 2) && n == len(store)
+		t.broken = t.broken || has(rs) || has(rt) != (n > 0) || n > 0 && !whole
+	case load != nil:
+		n := touches(load)
+		whole := (op == 0x23 || op == 0x27 || op == 0x37) && n == len(load)
+		parts := op == 0x22 || op == 0x26 || op == 0x1a || op == 0x1b // keep some of rt
+		t.broken = t.broken || has(rs) || parts && has(rt) || n > 0 && !whole
+		dest, value = rt, n > 0
+	default:
+		t.broken = t.broken || has(rs) || has(rt)
+		dest = rt
+	}
+	if dest != 0 {
+		t.tainted &^= 1 << dest
+		if value {
+			t.tainted |= 1 << dest
+		}
+	}
 }
 
 // memoryWord returns the 8 bytes at p as the guest sees them.
@@ -253,30 +374,18 @@ func memoryWord(p *uint64) uint64 {
 	return be64(unsafe.Slice((*byte)(unsafe.Pointer(p)), 8))
 }
 
-func sameCounters(a, b []counter) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	steps := map[*uint64]uint64{}
-	for _, x := range a {
-		steps[x.at] = x.step
-	}
-	for _, x := range b {
-		if s, ok := steps[x.at]; !ok || s != x.step {
-			return false
-		}
-	}
-	return true
-}
-
-// proof makes a proof of a turn from start in which counters changed.
-func (t *turn) proof(start State, counters []counter) *idleProof {
+// proof makes a proof of a turn from start.
+func (t *turn) proof(start State) *idleProof {
 	p := &idleProof{start: start, regs: append([]registerRead(nil), t.regs...)}
-	for _, x := range counters {
-		delete(t.read, x.at)
-	}
 	for at := range t.read {
-		p.reads = append(p.reads, wordRead{at, *at})
+		r := wordRead{at: at, mask: ^uint64(0)}
+		for i := range halves(at) {
+			if t.counters[&halves(at)[i]] {
+				halves(&r.mask)[i] = 0
+			}
+		}
+		r.value = *at & r.mask
+		p.reads = append(p.reads, r)
 	}
 	return p
 }
@@ -291,7 +400,7 @@ func (p *idleProof) holds(c *CPU) bool {
 		return false
 	}
 	for i := range p.reads {
-		if *p.reads[i].at != p.reads[i].value {
+		if r := &p.reads[i]; *r.at&r.mask != r.value {
 			return false
 		}
 	}
@@ -305,25 +414,12 @@ func (p *idleProof) holds(c *CPU) bool {
 
 // turnFrom executes the guest until it is where it is now, with the same registers.
 // It reports false when it does not come there soon or does something that cannot be
-// part of an idle loop. list keeps what was passed, in visited.
-func (c *CPU) turnFrom(list bool) bool {
-	f := &c.finder
-	f.cut = c.irq || c.stop || c.s.Waiting
-	if f.cut {
-		return false
-	}
+// part of an idle loop.
+func (c *CPU) turnFrom() bool {
 	start := c.s
-	f.turn.reset()
-	f.visited = f.visited[:0]
+	c.finder.turn.reset()
 	for range maxIdleTurn {
-		if a := c.cfg.Attention; a != nil && a.Load() != 0 {
-			f.cut = true
-			return false
-		}
-		if list {
-			f.visited = append(f.visited, visit{c.s.PC, c.s.GPR[29]})
-		}
-		if !c.watchedStep() {
+		if !c.undisturbed() || !c.watchedStep() {
 			return false
 		}
 		if c.s.PC == start.PC && c.s.GPR == start.GPR {
@@ -343,7 +439,13 @@ func (c *CPU) watchedStep() bool {
 	w := c.watchFetch(c.s.PC)
 	c.watch(w)
 	if isBranch(w) {
-		c.watch(c.watchFetch(c.s.PC + 4))
+		slot := c.watchFetch(c.s.PC + 4)
+		c.watch(slot)
+		// The slot may see a new return address, and that of a likely branch may not
+		// be executed.
+		if slot>>26 >= 0x1a && slot>>21&31 == linkOf(w) || t.tainted != 0 && isLikely(w) {
+			t.broken = true
+		}
 	}
 	if t.broken {
 		return false
@@ -360,6 +462,22 @@ func (c *CPU) watchedStep() bool {
 		}
 	}
 	return !c.irq && !c.stop && !c.s.Waiting && c.s.CP0.Status&(StatusEXL|StatusERL) == 0 && c.Instructions() != before
+}
+
+// linkOf returns the register that branch w puts its return address into, 0 for none.
+func linkOf(w uint32) uint32 {
+	switch {
+	case w>>26 == 0 && w&0x3f == 9:
+		return w >> 11 & 31
+	case w>>26 == 1 && w>>20&1 != 0, w>>26 == 3:
+		return 31
+	}
+	return 0
+}
+
+// isLikely tells whether branch w skips its slot when it is not taken.
+func isLikely(w uint32) bool {
+	return w>>26 >= 20 && w>>26 < 24 || w>>26 == 1 && w>>17&1 != 0
 }
 
 // watchFetch notes the instruction at pc and returns it.
@@ -408,6 +526,8 @@ func (c *CPU) watched8(va uint64, acc access) *uint64 {
 func (c *CPU) watch(w uint32) {
 	t := &c.finder.turn
 	va := c.s.GPR[w>>21&31] + uint64(int64(int16(w)))
+	var load, store []uint32
+	defer func() { t.follow(w, load, store) }()
 	switch op := w >> 26; op {
 	case 0x00:
 		if fn := w & 0x3f; fn == 0x0c || fn == 0x0d { // SYSCALL, BREAK
@@ -426,18 +546,30 @@ func (c *CPU) watch(w uint32) {
 	case 0x1a, 0x1b, 0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x37:
 		if at := c.watched8(va, accLoad); at != nil {
 			t.noteRead(at)
+			load = wordsOf(at, va, op)
 		} else {
 			c.watchRegister(va, w)
 		}
 	case 0x28, 0x29, 0x2a, 0x2b, 0x2c, 0x2d, 0x2e, 0x3f:
 		if at := c.watched8(va, accStore); at != nil {
 			t.noteWrite(at)
+			store = wordsOf(at, va, op)
 		} else {
 			t.broken = true
 		}
 	case 0x11, 0x12, 0x13, 0x2f, 0x30, 0x31, 0x32, 0x34, 0x35, 0x36, 0x38, 0x39, 0x3a, 0x3c, 0x3d, 0x3e:
 		t.broken = true // coprocessors, CACHE, linked accesses
 	}
+}
+
+// wordsOf returns the words of the 8 bytes at p that instruction op accesses at va.
+func wordsOf(p *uint64, va uint64, op uint32) []uint32 {
+	switch op {
+	case 0x1a, 0x1b, 0x2c, 0x2d, 0x37, 0x3f:
+		return halves(p)[:]
+	}
+	i := va >> 2 & 1
+	return halves(p)[i : i+1]
 }
 
 // watchRegister notes load w of a device register, if nothing depends on how often
