@@ -635,6 +635,37 @@ func TestTAPs(t *testing.T) {
 	}
 }
 
+// A node whose daemon died before it said what to run ends when the next daemon
+// has seen it.
+func TestOrphanEnds(t *testing.T) {
+	b := setup(t)
+	dir := filepath.Join(b.opt.RuntimeDir, "nodes")
+	must(t, os.MkdirAll(dir, 0o700))
+	l, err := net.ListenUnix("unixpacket", &net.UnixAddr{Net: "unixpacket", Name: filepath.Join(dir, "lab.R1.sock")})
+	must(t, err)
+	l.SetUnlinkOnClose(false)
+	f, err := l.File()
+	must(t, err)
+	l.Close()
+	cmd := exec.Command(fakeNode, "--uid", "65534", "--gid", "65534")
+	cmd.Stdin = f
+	must(t, cmd.Start())
+	f.Close()
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() { cmd.Process.Kill() })
+	nodes, err := node.Adopt(b.opt)
+	must(t, err)
+	if len(nodes) != 0 {
+		t.Errorf("adopted %v", nodes)
+	}
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Error("the orphan is still there")
+	}
+}
+
 // A new daemon finds what a dead one left.
 func TestAdopt(t *testing.T) {
 	b := setup(t)

@@ -232,8 +232,14 @@ func (r *runner) serve(c *node.Conn) {
 	defer func() {
 		r.mu.Lock()
 		delete(r.conns, c)
+		starting := r.starting
 		r.mu.Unlock()
 		c.Close()
+		if !starting {
+			// Whoever asked goes away without saying what to run: the daemon died, or
+			// a later one found what it left.
+			r.finish(ending{event: node.Event{State: node.Stopped, Reason: "no description came"}})
+		}
 	}()
 	for {
 		m, err := c.Receive()
