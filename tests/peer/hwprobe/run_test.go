@@ -337,14 +337,13 @@ func (p *probe) serve(args []string) {
 		}
 	case "auxread":
 		p.lines = append(p.lines, "aux prints "+p.readAUX())
-	case "insert", "remove":
-		switch name := strings.Join(args[2:], " "); {
-		case p.move == nil:
+	case "moves":
+		if p.move == nil {
 			key = "n"
-		default:
-			if err := p.move(number(1), name); err != nil {
-				p.failf("the guest asks for %q: %w", args, err)
-			}
+		}
+	case "insert", "remove":
+		if err := p.move(number(1), strings.Join(args[2:], " ")); err != nil {
+			p.failf("the guest asks for %q: %w", args, err)
 		}
 	case "send":
 		p.send(number(1), number(2), number(3), number(4), args[5])

@@ -32,15 +32,15 @@ type path struct {
 
 // board is a network processing engine.
 type board struct {
-	name     string
-	cpu      [2]uint16 // first words of its EEPROM (C 8.7)
-	pem      uint16    // first word of the PEM's EEPROM, 0 for none (C 8.9)
-	ports    int       // PCI configuration ports
-	second   bool      // a second system controller
-	sram     uint32    // size of each packet SRAM bank in bytes
-	hidden   bool      // the PCMCIA controller is behind the hidden bridge (C 5.4)
-	slots    [7]path
-	ioCards  []string // besides C7200-IO-FE
+	name    string
+	cpu     [2]uint16 // first words of its EEPROM (C 8.7)
+	pem     uint16    // first word of the PEM's EEPROM, 0 for none (C 8.9)
+	ports   int       // PCI configuration ports
+	second  bool      // a second system controller
+	sram    uint32    // size of each packet SRAM bank in bytes
+	hidden  bool      // the PCMCIA controller is behind the hidden bridge (C 5.4)
+	slots   [7]path
+	ioCards []string // besides C7200-IO-FE
 }
 
 var (

@@ -574,6 +574,48 @@ static void interrupts(void)
 	stop();
 }
 
+/* Buffers that are no plain memory: the byte-swapped window, and packet SRAM
+ * with its windows where there is one. */
+static void other_memory(void)
+{
+	static const struct { const char *name; u32 base, behind; } places[] = {
+		{ "swapped", 0xc0000000 | ARENA, ARENA }, { "sram", 0x4b000000, 0x4b000000 }, { "swapped sram", 0x4b800000, 0x4b000000 },
+		{ "second sram", 0, 0 },
+	};
+
+	for (u32 i = 0; i < ARRAY_LEN(places); i++) {
+		u32 base = places[i].base, behind = places[i].behind;
+
+		if (i && !board->sram)
+			return;
+		if (!base)
+			base = behind = 0x4b000000 + board->sram;
+		/* At the end of the arena, so that nothing else lies there. */
+		u32 off = i ? 0x1000 : ARENA_SIZE - 0x2000, va = map(5, behind + off, 0);
+		fill(va, 64, 20 + i);
+		memset((void *)(va + 0x1000), 0xee, 128);
+		memset((void *)tx, 0, 64);
+		tx[0].buf1 = base + off;
+		tx[0].control = FS | LS | 64;
+		tx[0].status = OWN;
+		set_csr(4, PHYS(tx));
+		set_csr(6, MODE | ST);
+		set_csr(1, 1);
+		say("%s transmit from %s %s", f->name, places[i].name, wait_clear(&tx[0].status, OWN) ? "done" : "stuck");
+		wire_take(f, f->port, 1, places[i].name);
+		stop();
+		arm(2, 256, 0, 0);
+		rx[0].buf1 = base + off + 0x1000;
+		set_csr(6, MODE | SR);
+		set_csr(2, 1);
+		wire_send(f, f->port, 64, 30 + i, own);
+		wait_clear(&rx[0].status, OWN);
+		settle(0);
+		say("%s receive into %s %08x sum %08x", f->name, places[i].name, rx[0].status, digest(va + 0x1000, 128));
+		stop();
+	}
+}
+
 /* A frame in internal loopback. */
 static void loopback(void)
 {
@@ -676,6 +718,7 @@ void dec21140(struct func *fn, int how)
 	setup_frame(buffer(0), list, ARRAY_LEN(list));
 	send_setup("perfect again", 0);
 	filter("perfect again", MODE, own);
+	other_memory();
 	loopback();
 	/* Last, since Dynamips keeps even what is always one. */
 	set_csr(5, 0xffffffff);

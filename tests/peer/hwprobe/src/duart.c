@@ -10,8 +10,6 @@ static void wait_lines(u32 bit)
 		;
 }
 
-static __attribute__((noinline)) void turn(void) { __asm__ volatile(""); }
-
 static void pause(void)
 {
 	for (u32 i = 0; i < 2000000; i++)

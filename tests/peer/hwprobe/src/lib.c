@@ -41,7 +41,7 @@ void say(const char *fmt, ...)
 	}
 }
 
-static __attribute__((noinline)) void turn(void) { __asm__ volatile(""); }
+void turn(void) { __asm__ volatile(""); }
 
 /* The key that waits, or 0. The call lets Dynamips stop the processor in a loop
  * of these, as it does when a card is moved (cpu reference, 5.6). */

@@ -48,8 +48,8 @@ void wire_send(const struct func *f, u32 port, u32 len, u32 seed, const char *ds
 
 void wire_take(const struct func *f, u32 port, u32 n, const char *what) { ask("take %d %u %u %s", f->slot, port, n, what); }
 
-/* Waits until bits of a word in memory are clear; 0 when they never are. The
- * call makes Dynamips look at its timer and the like. */
+/* Waits until bits of a word in memory are clear; 0 when they never are.
+ * Dynamips looks at its rings every 10 ms. */
 int wait_clear(volatile u32 *word, u32 mask)
 {
 	for (u32 i = 0; i < 50000000; i++)

@@ -49,13 +49,14 @@ void oir(void)
 		{ 3, "PA-FE-TX" }, { 5, "PA-8T" }, { 2, "PA-4E" }, { 4, "PA-GE" }, { 6, "PA-4T+" },
 	};
 
+	if (ask("moves") != 'k')
+		return;
 	for (u32 i = 0; i < ARRAY_LEN(moves); i++) {
 		u32 slot = moves[i].slot;
 
 		if (slot_card[slot])
 			continue;
-		if (ask("insert %u %s", slot, moves[i].card) != 'k')
-			return;
+		ask("insert %u %s", slot, moves[i].card);
 		say("oir inserted %s: lines %04x", moves[i].card, lines());
 		say("oir taken %08x", take(ST_IM(6), event, NULL));
 		show("inserted", slot);

@@ -69,6 +69,9 @@ int ask(const char *fmt, ...) PRINTF(1, 2);
 /* The same where there is no answer to wait for. */
 void tell(const char *fmt, ...) PRINTF(1, 2);
 void settle(u32 ms);
+/* Returns by a register jump, between which Dynamips sees to its timer, to
+ * interrupts and to commands (cpu reference, 5.5 and 5.6). */
+void __attribute__((noinline)) turn(void);
 u64 load(u32 va, u32 size);
 void store(u32 va, u32 size, u64 v);
 /* Interrupt lines 2 to 6 as Cause shows them now. */

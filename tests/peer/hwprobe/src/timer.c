@@ -3,8 +3,6 @@
 /* The processor's timer: cpu reference, 5.5. How fast Count runs is each
  * emulator's own; that the interrupt comes, stays and goes is not. */
 
-static __attribute__((noinline)) void turn(void) { __asm__ volatile(""); }
-
 static void tick(void *arg)
 {
 	u32 before = pending() & 0x8000;
