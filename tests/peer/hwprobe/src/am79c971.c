@@ -234,10 +234,10 @@ static void transmit(const struct shape *s)
 		*word(tx, n, 1) = s->d[n].flags | ONES | (-(u32)s->d[n].len & 0xfff);
 	}
 	start(0, 2, 3);
-	for (u32 i = n; i--;)
-		*word(tx, i, 1) |= OWN;
 	if (s->pad)
 		set_csr(4, 0x0915);
+	for (u32 i = n; i--;)
+		*word(tx, i, 1) |= OWN;
 	set_csr(0, 8);
 	say("%s transmit %s %s", f->name, s->name, wait_clear(word(tx, 0, 1), OWN) ? "done" : "stuck");
 	settle(0);
