@@ -347,9 +347,14 @@ void tneta1570(struct func *fn, int how)
 	for (u32 i = 0; i < (full ? ARRAY_LEN(packets) : 2); i++)
 		transmit(&packets[i]);
 	interrupts(fn);
-	if (!full)
-		return;
-	transmit_rings();
-	receive();
-	set_up();
+	if (full) {
+		transmit_rings();
+		receive();
+	}
+	/* Others will use this memory. */
+	wr(SCHEDULE, 0);
+	wr(TX_ENTRY(1) + 12, 0);
+	wr(RX_ENTRY(5) + 24, 0);
+	wr(VPI(0), 0);
+	settle(30);
 }
