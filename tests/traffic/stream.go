@@ -3,9 +3,12 @@ package traffic
 import (
 	"encoding/binary"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Stream is a flow of datagrams from a host on one port to a host on another,
@@ -50,6 +53,9 @@ type Options struct {
 	Rate     float64       // frames a second of each stream
 	Duration time.Duration // of sending
 	Latency  bool          // keep the latency of every frame
+	// RealTime lets the generator go before all other work of the machine, so
+	// that the load is what it should be. It needs root.
+	RealTime bool
 	// Drain is how long frames may still arrive after the last was sent and
 	// none has arrived.
 	Drain time.Duration
@@ -96,6 +102,13 @@ func Run(o Options, streams ...*Stream) error {
 		}
 		return n
 	}
+	if o.RealTime {
+		end, err := realTime()
+		if err != nil {
+			return err
+		}
+		defer end()
+	}
 	receive() // what is left of earlier runs
 	start := time.Now()
 	done := 0 // of the frames of each stream that were due
@@ -115,10 +128,10 @@ func Run(o Options, streams ...*Stream) error {
 			break
 		}
 		if done == due {
-			time.Sleep(min(pause, time.Duration(float64(due+1)/o.Rate*1e9)-time.Since(start)))
+			sleep(min(pause, time.Duration(float64(due+1)/o.Rate*1e9)-time.Since(start)))
 		}
 	}
-	for last := time.Now(); time.Since(last) < o.Drain; time.Sleep(pause) {
+	for last := time.Now(); time.Since(last) < o.Drain; sleep(pause) {
 		if receive() > 0 {
 			last = time.Now()
 		}
@@ -127,6 +140,32 @@ func Run(o Options, streams ...*Stream) error {
 		slices.Sort(s.Result.Latency)
 	}
 	return nil
+}
+
+// realTime gives the goroutine a thread of the lowest real-time priority until
+// end is called.
+func realTime() (end func(), err error) {
+	runtime.LockOSThread()
+	set := func(policy, priority uint32) error {
+		return unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: policy, Priority: priority, Flags: unix.SCHED_FLAG_RESET_ON_FORK}, 0)
+	}
+	if err := set(unix.SCHED_FIFO, 1); err != nil {
+		runtime.UnlockOSThread()
+		return nil, fmt.Errorf("real-time priority: %w", err)
+	}
+	return func() {
+		_ = set(unix.SCHED_NORMAL, 0)
+		runtime.UnlockOSThread()
+	}, nil
+}
+
+// sleep sleeps in the kernel: Go's scheduler would wake the goroutine by way of
+// another thread, which has no priority.
+func sleep(d time.Duration) {
+	if d > 0 {
+		t := unix.NsecToTimespec(int64(d))
+		_ = unix.Nanosleep(&t, nil) // too short where it is interrupted
+	}
 }
 
 // send sends the next n frames.
