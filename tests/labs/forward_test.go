@@ -79,7 +79,7 @@ func TestForwarding(t *testing.T) {
 	all("at first")
 	for i := range ports {
 		a, b := stream(i, (i+1)%len(ports), 60), stream((i+1)%len(ports), i, 60)
-		if err := traffic.Run(traffic.Options{Rate: 300_000, Duration: 200 * time.Millisecond, Drain: 200 * time.Millisecond}, a, b); err != nil {
+		if err := traffic.Run(traffic.Options{Rate: 300_000, Duration: 100 * time.Millisecond, Drain: 2 * time.Second}, a, b); err != nil {
 			t.Fatal(err)
 		}
 		for _, s := range []*traffic.Stream{a, b} {
