@@ -525,8 +525,11 @@ func (e *Engine) device(v *view) bool {
 	if d.page != va>>mem.PageShift+1 || va&a.align != 0 {
 		return false
 	}
-	e.core.SetLeft(int(w.budget) + e.hidden)
-	e.core.Begin(s.PC, desc&descSlot != 0)
+	k := e.core
+	if e.exact { // otherwise nobody looks at the count meanwhile
+		k.SetLeft(int(w.budget) + e.hidden)
+	}
+	k.Begin(desc&descSlot != 0)
 	e.dropped = false
 	reg := desc >> 8 & 31
 	off := d.off + va&(mem.PageSize-1)
@@ -546,7 +549,7 @@ func (e *Engine) device(v *view) bool {
 			s.GPR[reg] = x
 		}
 	}
-	if e.core.Disturbed() || e.stale || e.dropped || e.faulted {
+	if k.Disturbed() || e.stale || e.dropped || e.faulted {
 		e.done = true
 		return false
 	}

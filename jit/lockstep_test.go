@@ -269,3 +269,19 @@ func TestIdleFound(t *testing.T) {
 		t.Errorf("%d sleeps, %d pieces of work; %+v", sleeps, b.State().GPR[10], b.IdleStats())
 	}
 }
+
+// TestUpperHalves has operations on the bits of a value whose sign extension is not
+// needed yet and one that is not a sign-extended word at all.
+func TestUpperHalves(t *testing.T) {
+	for _, op := range []uint32{0x00571024, 0x00571025, 0x00571026, 0x00571027, 0x02e21025} { // and, or, xor, nor v0, v0, s7; or v0, s7, v0
+		p := newPair(t, Options{})
+		p.both(func(b *box) { b.State().GPR[23], b.State().GPR[3] = 0x0123456789abcdef, 0xfedcba98 })
+		p.code(codeAt,
+			0x00031000, // sll v0, v1, 0
+			op,
+			0x0002183e, // dsrl32 v1, v0, 0
+			0x24630001, // addiu v1, v1, 1
+			0x1000fffb, 0)
+		p.runBoth(500, 1)
+	}
+}

@@ -11,16 +11,17 @@ import (
 func (m *emitter) insn(in *insn) {
 	d := in.dest()
 	low := m.result(in)
-	kept := false // the upper half of the result is loose
+	// The upper half of the result is loose when those of all operands are.
+	_, kept := m.mapped(in.rd)
+	kept = kept && in.upper() == upperKept
+	some := false
 	for _, g := range in.uses() {
-		if !m.loose[g] {
-			continue
-		}
-		_, ok := m.mapped(in.rd)
-		switch {
-		case in.upper() == upperKept && ok:
-			kept = true
-		case in.upper() != upperIgnored:
+		kept = kept && (m.loose[g] || g == 0)
+		some = some || m.loose[g]
+	}
+	kept = kept && some
+	for _, g := range in.uses() {
+		if m.loose[g] && !kept && in.upper() != upperIgnored {
 			h, _ := m.mapped(g)
 			m.Movsxd(h, h)
 			m.loose[g] = false

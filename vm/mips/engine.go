@@ -210,9 +210,9 @@ func (k Core) Word(pc uint64) (uint32, bool) {
 	return be32(r.RAM[off+pc&(mem.PageSize-1):]), true
 }
 
-// Begin sets the position of the device access that follows: the instruction at
-// pc, slot telling that it is a delay slot.
-func (k Core) Begin(pc uint64, slot bool) { k.c.s.PC, k.c.inSlot, k.c.resync = pc, slot, false }
+// Begin announces a device access by the instruction at State.PC, slot telling that
+// it is a delay slot.
+func (k Core) Begin(slot bool) { k.c.inSlot, k.c.resync = slot, false }
 
 // Disturbed tells that since Begin the order of instructions may have become
 // another: that Pending is true, or that there was a reset or a change of addresses.
