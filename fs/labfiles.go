@@ -207,8 +207,11 @@ func (l *labFiles) finish(f *labFile) error {
 // wait lets what is scheduled for a lab happen, so that a script which writes a
 // lab file and then looks at the lab sees it. While the file is being written
 // there is nothing to wait for.
-func (l *labFiles) wait(ctx context.Context, name string) {
-	ctx, cancel := context.WithTimeout(ctx, settleWait)
+//
+// A signal does not end it, since the caller would be told that there is no such lab;
+// and programs in Go signal themselves all the time.
+func (l *labFiles) wait(name string) {
+	ctx, cancel := context.WithTimeout(context.Background(), settleWait)
 	defer cancel()
 	l.mu.Lock()
 	f := l.files[name+".net"]
@@ -277,7 +280,7 @@ func (n *labsDir) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (
 	if f != nil {
 		return child(ctx, n.EmbeddedInode(), &labNode{base: base{t: n.t}, l: n.l, f: f}, out)
 	}
-	n.l.wait(ctx, name)
+	n.l.wait(name)
 	lab := n.t.d.Lab(name)
 	if lab == nil {
 		return nil, syscall.ENOENT
@@ -318,7 +321,9 @@ func (n *labsDir) Create(ctx context.Context, name string, flags uint32, mode ui
 		if lab := n.t.d.Lab(labName); lab != nil {
 			// A removal that is under way ends first.
 			lab.Hold()
-			lab.Wait(ctx)
+			ended, cancel := context.WithTimeout(context.Background(), settleWait)
+			lab.Wait(ended)
+			cancel()
 		}
 	}
 	n.l.mu.Lock()

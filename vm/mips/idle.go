@@ -78,7 +78,7 @@ type wordRead struct {
 }
 
 type registerRead struct {
-	dev   mem.Device
+	dev   mem.Steady
 	off   uint64
 	size  int
 	value uint64
@@ -405,7 +405,7 @@ func (p *idleProof) holds(c *CPU) bool {
 		}
 	}
 	for _, r := range p.regs {
-		if r.dev.Read(r.off, r.size) != r.value {
+		if !r.dev.Steady(r.off, r.size) || r.dev.Read(r.off, r.size) != r.value {
 			return false
 		}
 	}
@@ -593,5 +593,5 @@ func (c *CPU) watchRegister(va uint64, w uint32) {
 		t.broken = true
 		return
 	}
-	t.regs = append(t.regs, registerRead{r.Dev, off, size, r.Dev.Read(off, size)})
+	t.regs = append(t.regs, registerRead{s, off, size, s.Read(off, size)})
 }
