@@ -87,6 +87,17 @@ var fixed = [registers]uint32{
 	RegPCICommand / 4: 0x00008001, RegPCIRAS10Size / 4: 0xFFF, RegPCIRAS32Size / 4: 0xFFF,
 }
 
+// live tells which registers do not read as in fixed, by their offset in words.
+var live = func() (t [registers]bool) {
+	for _, off := range []uint64{RegRAS32Low, RegCause, RegMask, RegConfig0Addr, RegConfig0Data, RegConfig1Addr, RegConfig1Data} {
+		t[off/registerDistance] = true
+	}
+	for i := range uint64(registers) {
+		t[i] = t[i] || isDMA(i*registerDistance)
+	}
+	return t
+}()
+
 // Config is what a board gives to a controller.
 type Config struct {
 	Model Model
@@ -132,6 +143,9 @@ func (c *Controller) Reset() {
 // Read implements mem.Device. 64-bit accesses are two registers, the first in
 // the high half.
 func (c *Controller) Read(off uint64, size int) uint64 {
+	if i := off / registerDistance; i < registers && off%registerDistance == 0 && size <= 4 && !live[i] {
+		return uint64(bits.ReverseBytes32(fixed[i]))
+	}
 	if size == 8 {
 		return c.Read(off, 4)<<32 | c.Read(off+4, 4)
 	}
