@@ -456,6 +456,15 @@ type accessKind struct {
 	signed, store bool
 }
 
+// extend returns what a load makes of v, of which the bytes of the access count.
+func (k *accessKind) extend(v uint64) uint64 {
+	v <<= k.shift & 63
+	if k.signed {
+		return uint64(int64(v) >> (k.shift & 63))
+	}
+	return v >> (k.shift & 63)
+}
+
 // kinds are those of loads and stores by their major opcode.
 var kinds = func() (t [64]accessKind) {
 	for i := range t {

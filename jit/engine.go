@@ -59,11 +59,8 @@ const (
 )
 
 // A descriptor of a memory access: the major opcode, the register from bit 8,
-// descSlot, descLoad, and from bit 24 what the cold code added to the budget.
-const (
-	descSlot = 1 << 16
-	descLoad = 1 << 17
-)
+// descSlot, and from bit 24 what the cold code added to the budget.
+const descSlot = 1 << 16
 
 const deviceSlots = 64
 
@@ -539,12 +536,7 @@ func (e *Engine) device(v *view) bool {
 		}
 		d.dev.Write(off, int(a.size), s.GPR[reg]<<(a.shift&63)>>(a.shift&63))
 	} else {
-		x := d.dev.Read(off, int(a.size)) << (a.shift & 63)
-		if a.signed {
-			x = uint64(int64(x) >> (a.shift & 63))
-		} else {
-			x >>= a.shift & 63
-		}
+		x := a.extend(d.dev.Read(off, int(a.size)))
 		if reg != 0 {
 			s.GPR[reg] = x
 		}
@@ -586,10 +578,10 @@ func (e *Engine) access(v *view) uintptr {
 	switch {
 	case e.done:
 		e.done, ok = false, true
-	case desc&descLoad != 0:
+	case !kinds[major].store:
 		var x uint64
 		if x, ok = k.Load(pc, slot, va, size); ok && reg != 0 {
-			s.GPR[reg] = extend(major, x)
+			s.GPR[reg] = kinds[major].extend(x)
 		}
 	default:
 		ok = k.Store(pc, slot, va, size, s.GPR[reg])
@@ -619,25 +611,6 @@ func (e *Engine) after(pc uint64) uintptr {
 	e.core.SetLeft(e.core.Left() - 1)
 	e.midway = true
 	return 0
-}
-
-// extend returns what a load of the given opcode makes of v.
-func extend(major uint32, v uint64) uint64 {
-	switch major {
-	case 0x20:
-		return uint64(int64(int8(v)))
-	case 0x21:
-		return uint64(int64(int16(v)))
-	case 0x23:
-		return sext(v)
-	case 0x24:
-		return uint64(uint8(v))
-	case 0x25:
-		return uint64(uint16(v))
-	case 0x27:
-		return uint64(uint32(v))
-	}
-	return v
 }
 
 // current returns the view of the operating mode, nil when the interpreter must

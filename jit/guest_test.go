@@ -201,7 +201,7 @@ var full = flag.Bool("full", false, "run what takes minutes")
 // little code memory; on both engines in turns; with -full also on each alone.
 func TestGuestChecksums(t *testing.T) {
 	if testing.Short() {
-		t.Skip("long")
+		t.Skip("SKIP: takes long; -short leaves it out")
 	}
 	turn := 0
 	for _, c := range []struct {

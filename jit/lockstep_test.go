@@ -194,7 +194,7 @@ func differ(a, b *mips.State) string {
 // both engines.
 func TestLockstepBenchmark(t *testing.T) {
 	if testing.Short() {
-		t.Skip("long")
+		t.Skip("SKIP: takes long; -short leaves it out")
 	}
 	p := newPair(t, Options{})
 	p.both(func(b *box) {

@@ -597,9 +597,6 @@ func (m *emitter) address(in *insn, size int, table int32) (amd64.Mem, *cold) {
 	if m.inSlot {
 		c.desc |= descSlot
 	}
-	if in.op == opLoad {
-		c.desc |= descLoad
-	}
 	w := m.v.wide
 	v, known := m.isKnown(in.rs)
 	if known {
@@ -618,12 +615,8 @@ func (m *emitter) address(in *insn, size int, table int32) (amd64.Mem, *cold) {
 		if a&uint32(size-1) != 0 {
 			c.from[0] = m.Jmp(0)
 		}
-		if s := m.windowAt(a); s && m.throughWindow() {
-			if w {
-				m.Mov(false, rcx, rax)
-				return amd64.Indexed(rWindow, rcx, 1, 0), c
-			}
-			return amd64.Indexed(rWindow, rax, 1, 0), c
+		if m.windowAt(a) && m.throughWindow() {
+			return m.inWindow(), c
 		}
 		m.Load(true, rcx, amd64.Abs(table+int32(a>>12)*8))
 	} else {
@@ -654,11 +647,7 @@ func (m *emitter) address(in *insn, size int, table int32) (amd64.Mem, *cold) {
 			m.residues[in.rs] = residue{uint8(size), uint8(-int(in.imm) & (size - 1))}
 		}
 		if m.throughWindow() {
-			if w {
-				m.Mov(false, rcx, rax)
-				return amd64.Indexed(rWindow, rcx, 1, 0), c
-			}
-			return amd64.Indexed(rWindow, rax, 1, 0), c
+			return m.inWindow(), c
 		}
 		m.Mov(false, rcx, rax)
 		m.ShiftImm(amd64.SHR, false, rcx, 12)
@@ -672,6 +661,31 @@ func (m *emitter) address(in *insn, size int, table int32) (amd64.Mem, *cold) {
 		return amd64.At(rcx, 0), c
 	}
 	return amd64.Indexed(rcx, rax, 1, 0), c
+}
+
+// effective sets RAX to the address of an access to a part of a unit, and leaves for
+// c when it has no place in the tables. It changes RCX.
+func (m *emitter) effective(in *insn, c *cold) {
+	w := m.v.wide
+	m.fill(w, amd64.RAX, in.rs)
+	if in.imm != 0 {
+		m.OpImm(amd64.ADD, w, amd64.RAX, in.imm)
+	}
+	if w {
+		m.Movsxd(amd64.RCX, amd64.RAX)
+		m.Op(amd64.CMP, true, amd64.RCX, amd64.RAX)
+		c.from[2] = m.Jcc(amd64.NE, 0)
+	}
+}
+
+// inWindow returns the operand of the window at address RAX. Of 64 bits it takes
+// the low half, to RCX.
+func (m *emitter) inWindow() amd64.Mem {
+	if !m.v.wide {
+		return amd64.Indexed(rWindow, amd64.RAX, 1, 0)
+	}
+	m.Mov(false, amd64.RCX, amd64.RAX)
+	return amd64.Indexed(rWindow, amd64.RCX, 1, 0)
 }
 
 func (m *emitter) load(in *insn) {
@@ -761,17 +775,8 @@ func (m *emitter) unaligned(in *insn) {
 	if in.wide {
 		size = 8
 	}
-	w := m.v.wide
 	c := cold{kind: coldPart, pc: m.pc, refund: m.pcRefund}
-	m.fill(w, rax, in.rs)
-	if in.imm != 0 {
-		m.OpImm(amd64.ADD, w, rax, in.imm)
-	}
-	if w {
-		m.Movsxd(rcx, rax)
-		m.Op(amd64.CMP, true, rcx, rax)
-		c.from[2] = m.Jcc(amd64.NE, 0)
-	}
+	m.effective(in, &c)
 	at := amd64.At(rcx, 0)
 	window := m.throughWindow()
 	m.Mov(false, rcx, rax)
@@ -831,20 +836,11 @@ func (m *emitter) part(in *insn) {
 	// The left part of a unit is from the address to its end, the right one from its
 	// start to the address.
 	left := in.w>>26 == 0x22 || in.w>>26 == 0x1a || in.w>>26 == 0x2a || in.w>>26 == 0x2c
-	w := m.v.wide
 	c := cold{kind: coldPart, pc: m.pc, refund: m.pcRefund}
 	if m.inSlot {
 		c.pc, c.refund = m.branchPC, c.refund+1
 	}
-	m.fill(w, rax, in.rs)
-	if in.imm != 0 {
-		m.OpImm(amd64.ADD, w, rax, in.imm)
-	}
-	if w {
-		m.Movsxd(rcx, rax)
-		m.Op(amd64.CMP, true, rcx, rax)
-		c.from[2] = m.Jcc(amd64.NE, 0)
-	}
+	m.effective(in, &c)
 	window := m.throughWindow()
 	if !window {
 		m.Mov(false, rcx, rax)

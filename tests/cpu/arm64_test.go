@@ -12,10 +12,10 @@ import (
 // and runs them and a comparison with qemu's MIPS under qemu's arm64.
 func TestOnARM64(t *testing.T) {
 	if runtime.GOARCH == "arm64" {
-		t.Skip("this is arm64")
+		t.Skip("SKIP: this machine is arm64: the other tests run there by themselves")
 	}
 	if testing.Short() {
-		t.Skip("long")
+		t.Skip("SKIP: takes long; -short leaves it out")
 	}
 	needQemu(t)
 	const emulator = "qemu-aarch64"
