@@ -2,10 +2,13 @@ package peer
 
 import (
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -77,12 +80,38 @@ func UDPPorts(t testing.TB, n int) []int {
 	t.Helper()
 	ports := make([]int, n)
 	for i := range ports {
-		c, err := net.ListenPacket("udp4", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		ports[i] = c.LocalAddr().(*net.UDPAddr).Port
+		ports[i] = freePort(t, func(address string) (io.Closer, error) { return net.ListenPacket("udp4", address) })
 	}
 	return ports
+}
+
+// TCPPort returns a TCP port of the loopback address that is free now.
+func TCPPort(t testing.TB) int {
+	t.Helper()
+	return freePort(t, func(address string) (io.Closer, error) { return net.Listen("tcp4", address) })
+}
+
+// given are the ports that freePort has returned: a program that was told to use
+// one may not have opened it yet.
+var given sync.Map
+
+// freePort returns a port that listen can open. It lies below those that the kernel
+// gives to sockets without one, so that no other program gets it meanwhile.
+func freePort(t testing.TB, listen func(address string) (io.Closer, error)) int {
+	t.Helper()
+	var last error
+	for range 1000 {
+		port := 12000 + rand.IntN(20000)
+		if _, taken := given.LoadOrStore(port, true); taken {
+			continue
+		}
+		c, err := listen(fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			c.Close()
+			return port
+		}
+		last = err
+	}
+	t.Fatal("no free port: ", last)
+	return 0
 }

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"net"
 	"os/exec"
@@ -18,40 +19,55 @@ type Manager struct {
 	r    *bufio.Reader
 }
 
-// TCPPort returns a TCP port of the loopback address that is free now.
-func TCPPort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 // StartManager runs e in dir until the test ends.
 func StartManager(t testing.TB, e Emulator, dir string) *Manager {
 	t.Helper()
+	var said bytes.Buffer
+	for range 5 { // the port may have been taken meanwhile
+		said.Reset()
+		if m := tryManager(t, e, dir, &said); m != nil {
+			return m
+		}
+	}
+	t.Fatalf("%s does not take commands: %s", e.Name, said.String())
+	return nil
+}
+
+// tryManager returns nil when the program ended, or took no connection for a
+// minute; said is what it printed.
+func tryManager(t testing.TB, e Emulator, dir string, said *bytes.Buffer) *Manager {
+	t.Helper()
 	address := fmt.Sprintf("127.0.0.1:%d", TCPPort(t))
 	cmd := exec.Command(e.Path, "-H", address)
-	cmd.Dir = dir
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, said, said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
+	ended := make(chan struct{})
+	go func() {
 		_ = cmd.Wait()
-	})
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		conn, err := net.Dial("tcp", address)
-		if err == nil {
-			t.Cleanup(func() { conn.Close() })
+		close(ended)
+	}()
+	end := func() {
+		_ = cmd.Process.Kill()
+		<-ended
+	}
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
+		if conn, err := net.Dial("tcp", address); err == nil {
+			t.Cleanup(func() {
+				conn.Close()
+				end()
+			})
 			return &Manager{t, conn, bufio.NewReader(conn)}
 		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
+		select {
+		case <-ended:
+			return nil
+		case <-time.After(50 * time.Millisecond):
 		}
 	}
+	end()
+	return nil
 }
 
 // Do gives a command that must succeed.
