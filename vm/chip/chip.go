@@ -48,6 +48,15 @@ type Network interface {
 	Plugged() bool
 }
 
+// Enabler is a Network that takes note of whether the guest uses the port: the
+// far end of a cable has a signal only while the port is not shut.
+type Enabler interface {
+	Network
+	// SetEnabled tells that the guest has shut the port, or uses it again. Until
+	// it is told, a port is in use.
+	SetEnabled(up bool)
+}
+
 // Backpressure is a Network that tells when it has no room. It is for chips that
 // cut packets into frames and would spoil many packets with few losses.
 type Backpressure interface {
