@@ -33,9 +33,10 @@ type Network interface {
 	RemoveTAP(e Endpoint) error
 	// OpenTAP opens the TAP; the descriptor is for the node.
 	OpenTAP(e Endpoint) (*os.File, error)
-	// Link joins two ports so that every frame passes. It is called again when
+	// Link joins two ports so that every frame passes. A port that is not up, shut
+	// or cut from its link, takes the carrier from both. Link is called again when
 	// a node opened a TAP or ended, to bring the carrier of both ends in line.
-	Link(a, b Endpoint) error
+	Link(a, b Endpoint, aUp, bUp bool) error
 	// Unlink undoes Link; not linked is no error.
 	Unlink(a, b Endpoint) error
 	// EnsureLAN makes a shared Ethernet that floods every frame.
@@ -43,7 +44,7 @@ type Network interface {
 	// RemoveLAN removes it; none is no error.
 	RemoveLAN(lab, id string) error
 	// Attach joins a port to a LAN, and is called again as Link is.
-	Attach(lab, id string, e Endpoint) error
+	Attach(lab, id string, e Endpoint, up bool) error
 	// Detach undoes Attach; not attached is no error.
 	Detach(lab, id string, e Endpoint) error
 }

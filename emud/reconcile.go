@@ -336,11 +336,11 @@ func (l *Lab) plug(w wire) error {
 	case w.Kind != lab.Ethernet:
 		return nil
 	case w.A.LAN != "":
-		return net.Attach(l.name, w.A.LAN, l.endpoint(w.B))
+		return net.Attach(l.name, w.A.LAN, l.endpoint(w.B), true)
 	case w.B.LAN != "":
-		return net.Attach(l.name, w.B.LAN, l.endpoint(w.A))
+		return net.Attach(l.name, w.B.LAN, l.endpoint(w.A), true)
 	}
-	return net.Link(l.endpoint(w.A), l.endpoint(w.B))
+	return net.Link(l.endpoint(w.A), l.endpoint(w.B), true, true)
 }
 
 // plugDevice does plug for each wire of a device whose TAPs came or went.

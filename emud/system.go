@@ -36,12 +36,14 @@ func (k kernel) EnsureTAP(e Endpoint) error        { return k.m.EnsureTAP(e.Name
 func (k kernel) OpenTAP(e Endpoint) (*os.File, error) {
 	return k.m.OpenTAP(e.Namespace, e.Interface, 0)
 }
-func (k kernel) Link(a, b Endpoint) error       { return k.m.LinkVeth(port(a), port(b)) }
+func (k kernel) Link(a, b Endpoint, aUp, bUp bool) error {
+	return k.m.LinkVeth(port(a), port(b), aUp, bUp)
+}
 func (k kernel) Unlink(a, b Endpoint) error     { return k.m.UnlinkVeth(port(a), port(b)) }
 func (k kernel) EnsureLAN(lab, id string) error { return k.m.EnsureLAN(k.lan(lab, id)) }
 func (k kernel) RemoveLAN(lab, id string) error { return k.m.DeleteNamespace(k.lan(lab, id)) }
-func (k kernel) Attach(lab, id string, e Endpoint) error {
-	return k.m.AttachLAN(k.lan(lab, id), port(e))
+func (k kernel) Attach(lab, id string, e Endpoint, up bool) error {
+	return k.m.AttachLAN(k.lan(lab, id), port(e), up)
 }
 func (k kernel) Detach(lab, id string, e Endpoint) error {
 	return k.m.DetachLAN(k.lan(lab, id), port(e))

@@ -55,21 +55,21 @@ func (m *Manager) EnsureLAN(ns string) error {
 }
 
 // AttachLAN plugs the port into the LAN in namespace lanNS with a cable as
-// LinkVeth does. As there, call it again when the router was started or has
-// ended.
-func (m *Manager) AttachLAN(lanNS string, port Endpoint) error {
+// LinkVeth does. As there, call it again when the port went up or down, or when
+// its router was started or has ended.
+func (m *Manager) AttachLAN(lanNS string, port Endpoint, up bool) error {
 	if err := m.checkLANEnds(lanNS, port); err != nil {
 		return err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.attachLAN(lanNS, port); err != nil {
+	if err := m.attachLAN(lanNS, port, up); err != nil {
 		return fmt.Errorf("attach %s to LAN %s: %w", port, lanNS, err)
 	}
 	return nil
 }
 
-func (m *Manager) attachLAN(lanNS string, port Endpoint) error {
+func (m *Manager) attachLAN(lanNS string, port Endpoint, up bool) error {
 	hl, err := open(lanNS)
 	if err != nil {
 		return err
@@ -98,7 +98,8 @@ func (m *Manager) attachLAN(lanNS string, port Endpoint) error {
 	if err != nil {
 		return err
 	}
-	if err := hp.plug(tap, LinkName(port.Ifname), held, true); err != nil {
+	up = up && held
+	if err := hp.plug(tap, LinkName(port.Ifname), up, true); err != nil {
 		return err
 	}
 	end, err := hl.LinkByName(far)
@@ -113,7 +114,7 @@ func (m *Manager) attachLAN(lanNS string, port Endpoint) error {
 			return fmt.Errorf("add %s to bridge: %w", far, err)
 		}
 	}
-	if err := hl.setHubPort(end); err != nil || !held {
+	if err := hl.setHubPort(end); err != nil || !up {
 		return err
 	}
 	if err := hp.awaitUp(port.Ifname, LinkName(port.Ifname)); err != nil {

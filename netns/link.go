@@ -13,22 +13,24 @@ import (
 // each TAP, and redirects between TAP and veth end both ways. The cable passes
 // every frame unchanged.
 //
-// A TAP that is not there, or that no router holds, leaves its end of the cable
-// down and the far TAP without carrier. Call LinkVeth again when a router was
-// started or has ended. An older cable in one of the ports is pulled out.
-func (m *Manager) LinkVeth(a, b Endpoint) error {
+// Both TAPs have carrier when both ports are up: aUp and bUp tell that the port
+// is not shut and that the link is not cut there. A TAP that is not there, or
+// that no router holds, counts as one that is not up. Call LinkVeth again when
+// one of this has changed; the pair stays in place. An older cable in one of the
+// ports is pulled out.
+func (m *Manager) LinkVeth(a, b Endpoint, aUp, bUp bool) error {
 	if err := m.checkEnds(a, b); err != nil {
 		return err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.linkVeth(a, b); err != nil {
+	if err := m.linkVeth(a, b, aUp, bUp); err != nil {
 		return fmt.Errorf("link %s to %s: %w", a, b, err)
 	}
 	return nil
 }
 
-func (m *Manager) linkVeth(a, b Endpoint) error {
+func (m *Manager) linkVeth(a, b Endpoint, aUp, bUp bool) error {
 	ha, err := open(a.Namespace)
 	if err != nil {
 		return err
@@ -58,10 +60,11 @@ func (m *Manager) linkVeth(a, b Endpoint) error {
 	if err != nil {
 		return err
 	}
-	if err := ha.plug(tapA, LinkName(a.Ifname), heldA, heldB); err != nil {
+	aUp, bUp = aUp && heldA, bUp && heldB
+	if err := ha.plug(tapA, LinkName(a.Ifname), aUp, bUp); err != nil {
 		return err
 	}
-	if err := hb.plug(tapB, LinkName(b.Ifname), heldB, heldA); err != nil || !heldA || !heldB {
+	if err := hb.plug(tapB, LinkName(b.Ifname), bUp, aUp); err != nil || !aUp || !bUp {
 		return err
 	}
 	if err := ha.awaitUp(a.Ifname, LinkName(a.Ifname)); err != nil {
@@ -91,9 +94,9 @@ func (h *handle) awaitUp(names ...string) error {
 }
 
 // plug joins the TAP (nil: none) to the veth end beside it and gives it carrier
-// as told. When no router holds the TAP, the veth end goes down, which takes the
+// as told. When the port is not up, the veth end goes down, which takes the
 // carrier from the far one.
-func (h *handle) plug(tap netlink.Link, veth string, held, carrier bool) error {
+func (h *handle) plug(tap netlink.Link, veth string, up, carrier bool) error {
 	end, err := h.LinkByName(veth)
 	if err != nil {
 		return fmt.Errorf("interface %s: %w", veth, err)
@@ -110,10 +113,10 @@ func (h *handle) plug(tap netlink.Link, veth string, held, carrier bool) error {
 	if err := h.redirect(end, tap); err != nil {
 		return err
 	}
-	if err := h.setUp(end, held); err != nil || !held {
+	if err := h.setUp(end, up); err != nil {
 		return err
 	}
-	return h.setCarrier(tap, carrier)
+	return h.setCarrier(tap, up && carrier)
 }
 
 func (h *handle) setUp(l netlink.Link, up bool) error {

@@ -135,7 +135,7 @@ func TestLinkPassesEveryFrameUnchanged(t *testing.T) {
 	m := manager(t)
 	a, fa := port(t, m, "R1", "f0-0")
 	b, fb := port(t, m, "R2", "f1-0")
-	must(t, m.LinkVeth(a, b))
+	must(t, m.LinkVeth(a, b, true, true))
 	for _, dir := range []struct {
 		name     string
 		from, to *os.File
@@ -160,7 +160,7 @@ func TestLinkPassesFramesToTheKernelsOwnAddress(t *testing.T) {
 	m := manager(t)
 	a, fa := port(t, m, "R1", "f0-0")
 	b, fb := port(t, m, "R2", "f0-0")
-	must(t, m.LinkVeth(a, b))
+	must(t, m.LinkVeth(a, b, true, true))
 	for _, e := range []Endpoint{a, b, {a.Namespace, LinkName(a.Ifname)}, {b.Namespace, LinkName(b.Ifname)}} {
 		mac, err := m.MAC(e.Namespace, e.Ifname)
 		must(t, err)
@@ -175,10 +175,10 @@ func TestLinkOfTwoPortsOfOneRouter(t *testing.T) {
 	must(t, err)
 	defer fb.Close()
 	b := Endpoint{a.Namespace, "f1-0"}
-	must(t, m.LinkVeth(a, b))
+	must(t, m.LinkVeth(a, b, true, true))
 	await(t, fa, fb, frame("ca0100000001 ca0200000001 88b5", 60))
 	before := indexes(t, a.Namespace)
-	must(t, m.LinkVeth(b, a))
+	must(t, m.LinkVeth(b, a, true, true))
 	if after := indexes(t, a.Namespace); after != before {
 		t.Errorf("linked again: interfaces %s, were %s", after, before)
 	}
@@ -223,9 +223,9 @@ func TestEverythingTwiceChangesNothing(t *testing.T) {
 		for _, ns := range []string{a.Namespace, b.Namespace, c.Namespace} {
 			must(t, m.EnsureNamespace(ns))
 		}
-		must(t, m.LinkVeth(a, b))
+		must(t, m.LinkVeth(a, b, true, true))
 		must(t, m.EnsureLAN(lan))
-		must(t, m.AttachLAN(lan, c))
+		must(t, m.AttachLAN(lan, c, true))
 	}
 	state := func() string {
 		s := ""
@@ -237,7 +237,7 @@ func TestEverythingTwiceChangesNothing(t *testing.T) {
 	all()
 	before := state()
 	all()
-	must(t, m.LinkVeth(b, a))
+	must(t, m.LinkVeth(b, a, true, true))
 	if after := state(); after != before {
 		t.Errorf("second run changed\n%sto\n%s", before, after)
 	}
@@ -262,7 +262,7 @@ func TestFirstFramePasses(t *testing.T) {
 	for i := range 10 {
 		fb, err := m.OpenTAP(b.Namespace, b.Ifname, MTU)
 		must(t, err)
-		must(t, m.LinkVeth(a, b))
+		must(t, m.LinkVeth(a, b, true, true))
 		for _, dir := range [][2]*os.File{{fa, fb}, {fb, fa}} {
 			if _, err := dir[0].Write(probe); err != nil {
 				t.Fatal(err)
@@ -272,7 +272,7 @@ func TestFirstFramePasses(t *testing.T) {
 			}
 		}
 		must(t, fb.Close())
-		must(t, m.LinkVeth(a, b))
+		must(t, m.LinkVeth(a, b, true, true))
 	}
 }
 
@@ -306,7 +306,7 @@ func TestLinkConverges(t *testing.T) {
 	}
 	for name, fn := range damage {
 		for _, e := range []Endpoint{a, b} {
-			must(t, m.LinkVeth(a, b))
+			must(t, m.LinkVeth(a, b, true, true))
 			h, err := open(e.Namespace)
 			must(t, err)
 			tap, err := h.LinkByName(e.Ifname)
@@ -317,7 +317,7 @@ func TestLinkConverges(t *testing.T) {
 				t.Fatalf("%s: %v", name, err)
 			}
 			h.close()
-			if err := m.LinkVeth(a, b); err != nil {
+			if err := m.LinkVeth(a, b, true, true); err != nil {
 				t.Fatalf("%s at %s: %v", name, e, err)
 			}
 			await(t, fa, fb, probe)
@@ -349,7 +349,7 @@ func TestRouterComesAndGoes(t *testing.T) {
 				carrier(t, m, b, false)
 			}
 
-			must(t, m.LinkVeth(a, b)) // R2 is stopped
+			must(t, m.LinkVeth(a, b, true, true)) // R2 is stopped
 			carrier(t, m, a, false)
 			carrier(t, m, Endpoint{a.Namespace, LinkName(a.Ifname)}, false)
 
@@ -361,7 +361,7 @@ func TestRouterComesAndGoes(t *testing.T) {
 				if persistent {
 					must(t, m.EnsureTAP(b.Namespace, b.Ifname, MTU))
 				}
-				must(t, m.LinkVeth(a, b))
+				must(t, m.LinkVeth(a, b, true, true))
 				carrier(t, m, a, true)
 				carrier(t, m, b, true)
 				await(t, fa, fb, probe)
@@ -371,7 +371,7 @@ func TestRouterComesAndGoes(t *testing.T) {
 				if _, err := fa.Write(probe); err != nil {
 					t.Errorf("send to a stopped router: %v", err)
 				}
-				must(t, m.LinkVeth(a, b))
+				must(t, m.LinkVeth(a, b, true, true))
 				carrier(t, m, a, false)
 				if after := indexes(t, b.Namespace); persistent && after != before {
 					t.Errorf("interfaces of the stopped router: %s, were %s", after, before)
@@ -387,7 +387,7 @@ func TestOpenTAPFindsItsCable(t *testing.T) {
 	m := manager(t)
 	a, fa := port(t, m, "R1", "f0-0")
 	b, fb := port(t, m, "R2", "f0-0")
-	must(t, m.LinkVeth(a, b))
+	must(t, m.LinkVeth(a, b, true, true))
 	must(t, fb.Close())
 	fb, err := m.OpenTAP(b.Namespace, b.Ifname, 0)
 	must(t, err)
@@ -403,9 +403,9 @@ func TestMovedLink(t *testing.T) {
 	b, fb := port(t, m, "R2", "f0-0")
 	c, fc := port(t, m, "R3", "f0-0")
 	probe := frame("ca0100000001 ca0200000001 88b5", 60)
-	must(t, m.LinkVeth(a, b))
+	must(t, m.LinkVeth(a, b, true, true))
 	await(t, fa, fb, probe)
-	must(t, m.LinkVeth(a, c))
+	must(t, m.LinkVeth(a, c, true, true))
 	await(t, fa, fc, probe)
 	must(t, m.UnlinkVeth(a, b)) // the old link's end: the new one stays
 	await(t, fc, fa, probe)
@@ -427,7 +427,7 @@ func TestLANFloods(t *testing.T) {
 	must(t, m.EnsureLAN(lan))
 	for i := range 4 {
 		e, f := port(t, m, fmt.Sprintf("Router%d", i), "f0-0")
-		must(t, m.AttachLAN(lan, e))
+		must(t, m.AttachLAN(lan, e, true))
 		carrier(t, m, e, true)
 		ends, taps = append(ends, e), append(taps, f)
 	}
@@ -494,7 +494,7 @@ func TestStatsAreTheRouters(t *testing.T) {
 	m := manager(t)
 	a, fa := port(t, m, "R1", "f0-0")
 	b, fb := port(t, m, "R2", "f0-0")
-	must(t, m.LinkVeth(a, b))
+	must(t, m.LinkVeth(a, b, true, true))
 	await(t, fa, fb, frame("ca0100000001 ca0200000001 88b5", 60))
 	sa, err := m.Stats(a.Namespace, a.Ifname)
 	must(t, err)
@@ -514,10 +514,10 @@ func TestIdleLinkIsSilent(t *testing.T) {
 	c, fc := port(t, m, "R3", "f0-0")
 	d, fd := port(t, m, "R4", "f0-0")
 	lan := m.Name("lab", "L")
-	must(t, m.LinkVeth(a, b))
+	must(t, m.LinkVeth(a, b, true, true))
 	must(t, m.EnsureLAN(lan))
-	must(t, m.AttachLAN(lan, c))
-	must(t, m.AttachLAN(lan, d))
+	must(t, m.AttachLAN(lan, c, true))
+	must(t, m.AttachLAN(lan, d, true))
 	time.Sleep(2500 * time.Millisecond)
 	for _, f := range []*os.File{fa, fb, fc, fd} {
 		if got, ok := receive(t, f, time.Millisecond); ok {
@@ -570,7 +570,7 @@ func TestCleanup(t *testing.T) {
 	m := manager(t)
 	a, _ := port(t, m, "R1", "f0-0")
 	b, fb := port(t, m, "R2", "f0-0")
-	must(t, m.LinkVeth(a, b))
+	must(t, m.LinkVeth(a, b, true, true))
 	half := m.Name("lab", "half") // a crash before the mount
 	must(t, os.WriteFile(path(half), nil, 0o444))
 	must(t, m.Cleanup(func(ns string) bool { return ns == a.Namespace }))

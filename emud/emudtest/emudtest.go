@@ -138,7 +138,7 @@ func pair(a, b emud.Endpoint) string {
 }
 
 // Link joins two ports.
-func (n *Network) Link(a, b emud.Endpoint) error {
+func (n *Network) Link(a, b emud.Endpoint, aUp, bUp bool) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if err := n.begin("Link", a.Namespace, b.Namespace); err != nil {
@@ -176,7 +176,7 @@ func (n *Network) RemoveLAN(lab, id string) error {
 }
 
 // Attach joins a port to a LAN.
-func (n *Network) Attach(lab, id string, e emud.Endpoint) error {
+func (n *Network) Attach(lab, id string, e emud.Endpoint, up bool) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if !n.lans[lab+"/"+id] {

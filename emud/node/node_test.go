@@ -624,7 +624,7 @@ func TestTAPs(t *testing.T) {
 	for range 2 { // a TAP at runtime, past the sandbox, and again in its place
 		tap, err := m.OpenTAP(a.Namespace, a.Ifname, 0)
 		must(t, err)
-		must(t, m.LinkVeth(a, z))
+		must(t, m.LinkVeth(a, z, true, true))
 		must(t, n.Plug("f0/0", "tap", tap))
 		tap.Close()
 		echoes(t, far, far.SetReadDeadline)
