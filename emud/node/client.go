@@ -442,14 +442,26 @@ func (n *Node) Kill() error {
 	return nil
 }
 
-// Plug gives the port a wire in place of what it had. The kind is tap or pipe.
-// The caller closes its copy of f.
+// Plug gives the port a wire in place of what it had. The kind is WireTAP or another
+// of them but WireVDE and WireNone. The caller closes its copy of f, which is nil for
+// WireNull.
 func (n *Node) Plug(port, kind string, f *os.File) error {
-	return n.do(OpPlug, PlugRequest{Port: port, Kind: kind}, []string{FileWire}, f)
+	names, files := someFiles([]string{FileWire}, f)
+	err := n.do(OpPlug, PlugRequest{Port: port, Kind: kind}, names, files...)
+	if err == nil {
+		n.changePort(port, func(p *PortSpec) { p.Wire = kind })
+	}
+	return err
 }
 
 // Unplug leaves the port without a wire.
-func (n *Node) Unplug(port string) error { return n.do(OpUnplug, PlugRequest{Port: port}, nil) }
+func (n *Node) Unplug(port string) error {
+	err := n.do(OpUnplug, PlugRequest{Port: port}, nil)
+	if err == nil {
+		n.changePort(port, func(p *PortSpec) { p.Wire = WireNone })
+	}
+	return err
+}
 
 // Console opens a connection that carries what the console (aux: the AUX port)
 // prints and takes keystrokes, byte for byte. With replay, it begins with what
@@ -517,11 +529,7 @@ func (n *Node) SetConfReg(v uint16) error { return n.do(OpConfReg, ConfRegReques
 // Insert puts a card into an empty slot. files are the wires of its ports by
 // name, of which the caller closes its copies.
 func (n *Node) Insert(slot int, card string, ports []PortSpec, files map[string]*os.File) error {
-	var names []string
-	var sent []*os.File
-	for name, f := range files {
-		names, sent = append(names, FilePort+name), append(sent, f)
-	}
+	names, sent := portFiles(files)
 	err := n.do(OpInsert, CardRequest{Slot: slot, Card: card, Ports: ports}, names, sent...)
 	if err == nil {
 		n.noteCard(slot, card, ports)
@@ -541,13 +549,8 @@ func (n *Node) Remove(slot int) error {
 // noteCard keeps the description, and the one beside the socket, in line with
 // the router.
 func (n *Node) noteCard(slot int, card string, ports []PortSpec) {
-	n.mu.Lock()
-	n.spec = n.spec.WithCard(slot, card, ports)
-	spec := n.spec
-	n.mu.Unlock()
-	if err := n.opt.remember(spec, n.proc); err != nil {
-		n.opt.log("cannot describe %s of lab %s: %v", spec.Device, spec.Lab, err)
-	}
+	n.change(func(s *Spec) { *s = s.WithCard(slot, card, ports) })
+	n.remember()
 }
 
 // waitChild waits for a child of this process and notes how it ended.

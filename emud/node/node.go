@@ -13,6 +13,7 @@ import (
 	"cmp"
 	"os"
 	"slices"
+	"strconv"
 
 	"dynemu/vm"
 )
@@ -22,7 +23,10 @@ type Spec struct {
 	Version int       `json:"version"` // of this structure
 	Lab     string    `json:"lab"`
 	Device  string    `json:"device"`
-	Config  vm.Config `json:"config"`
+	Config  vm.Config `json:"config"` // of a router
+	// Switch makes the device a virtual switch, which has no image, NVRAM or
+	// consoles.
+	Switch *SwitchSpec `json:"switch,omitempty"`
 	// ConsolePort is the TCP port that the console listener is on, 0 for none.
 	// AUXPort likewise.
 	ConsolePort int `json:"console_port,omitempty"`
@@ -52,16 +56,54 @@ func (s Spec) WithCard(slot int, card string, ports []PortSpec) Spec {
 	return s
 }
 
-// PortSpec describes a port of the device to the node.
-type PortSpec struct {
-	Name string `json:"name"` // f0/0
-	Slot int    `json:"slot"`
-	Port int    `json:"port"`
-	Wire string `json:"wire"` // kind of descriptor: tap, pipe, none
+// WithSwitch returns the description of the switch with another configuration: ports
+// that stay keep what they are plugged into and what was set for them.
+func (s Spec) WithSwitch(c SwitchSpec) Spec {
+	ports := make([]PortSpec, 0, len(c.Ports))
+	for _, p := range c.Ports {
+		name := strconv.Itoa(p.Number)
+		if i := s.port(name); i >= 0 {
+			ports = append(ports, s.Ports[i])
+		} else {
+			ports = append(ports, PortSpec{Name: name, Port: p.Number, Wire: cmp.Or(p.Wire, WireNone)})
+		}
+	}
+	s.Switch, s.Ports = &c, ports
+	return s
 }
 
-// Files are the descriptors that a node is given at its start. The caller
-// keeps ownership of them and closes its copies after Start.
+// port finds a port by name, -1 for none.
+func (s *Spec) port(name string) int {
+	return slices.IndexFunc(s.Ports, func(p PortSpec) bool { return p.Name == name })
+}
+
+// forgetCapture removes what a port says of a capture.
+func (s *Spec) forgetCapture(id string) {
+	for i := range s.Ports {
+		p := &s.Ports[i]
+		p.Captures = slices.DeleteFunc(slices.Clone(p.Captures), func(c CaptureRequest) bool { return c.ID == id })
+	}
+}
+
+// PortSpec describes a port of the device to the node, and from the node to a daemon
+// that adopts it. Down, Filter and Impairment are taken at a start (and, with a card, at
+// its insertion); Outlet, Interface and Captures come and go with their requests.
+type PortSpec struct {
+	Name string `json:"name"` // f0/0; of a switch: its number
+	Slot int    `json:"slot"`
+	Port int    `json:"port"`
+	Wire string `json:"wire"` // kind of descriptor: WireTAP and so on, WireNone
+	// Down: the port has no carrier.
+	Down       bool             `json:"down,omitempty"`
+	Filter     string           `json:"filter,omitempty"`
+	Impairment string           `json:"impairment,omitempty"`
+	Outlet     string           `json:"outlet,omitempty"` // kind of its NIO
+	Interface  bool             `json:"interface,omitempty"`
+	Captures   []CaptureRequest `json:"captures,omitempty"`
+}
+
+// Files are the descriptors that a node is given at its start; a switch gets Log and
+// Ports. The caller keeps ownership of them and closes its copies after Start.
 type Files struct {
 	Image *os.File // the ELF file, read-only
 	NVRAM *os.File // the NVRAM store, read and write

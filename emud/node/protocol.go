@@ -80,7 +80,7 @@ type Hello struct {
 	Spec    *Spec `json:"spec,omitempty"` // once started
 }
 
-// PlugRequest names a port and, for OpPlug, the kind of wire: tap or pipe.
+// PlugRequest names a port and, for OpPlug, the kind of wire: WireTAP and so on.
 type PlugRequest struct {
 	Port string `json:"port"`
 	Kind string `json:"kind,omitempty"`

@@ -88,8 +88,8 @@ func Start(opt Options, spec Spec, f Files) (*Node, error) {
 	if spec.Lab == "" || spec.Device == "" || strings.ContainsAny(spec.Lab+spec.Device, "/\x00") {
 		return nil, fmt.Errorf("lab %q, device %q: want names without /", spec.Lab, spec.Device)
 	}
-	if f.Image == nil || f.NVRAM == nil {
-		return nil, errors.New("a node needs a descriptor of the image and one of the NVRAM store")
+	if spec.Switch == nil && (f.Image == nil || f.NVRAM == nil) {
+		return nil, errors.New("a router needs a descriptor of the image and one of the NVRAM store")
 	}
 	if spec.Log == "" && f.Log != nil {
 		spec.Log = f.Log.Name()
@@ -235,10 +235,8 @@ func (f Files) list() (names []string, files []*os.File) {
 	add(FileAUXListener, f.AUXListener)
 	add(FilePTYMaster, f.PTYMaster)
 	add(FilePTYSlave, f.PTYSlave)
-	for port, file := range f.Ports {
-		add(FilePort+port, file)
-	}
-	return names, files
+	ports, wires := portFiles(f.Ports)
+	return append(names, ports...), append(files, wires...)
 }
 
 // listen makes the node's socket.

@@ -40,14 +40,32 @@ type Status struct {
 	Shared uint64 `json:"shared_bytes"`
 }
 
-// PortStatus counts frames and bytes of a port as its router sees them.
+// PortStatus is the state of a port, and counts frames and bytes as its device sees
+// them.
 type PortStatus struct {
-	Plugged  bool   `json:"plugged"`
+	Plugged bool `json:"plugged"` // it has a wire
+	// Carrier is what SetCarrier told, Enabled that the guest has not shut the port.
+	Carrier  bool   `json:"carrier"`
+	Enabled  bool   `json:"enabled"`
 	RxFrames uint64 `json:"rx_frames"`
 	RxBytes  uint64 `json:"rx_bytes"`
 	TxFrames uint64 `json:"tx_frames"`
 	TxBytes  uint64 `json:"tx_bytes"`
-	TxDrops  uint64 `json:"tx_drops"`
+	RxDrops  uint64 `json:"rx_drops"` // arrived, and were not passed on
+	TxDrops  uint64 `json:"tx_drops"` // the other side did not take, or must not get
+	// Dropped counts the drops of both directions by reason, those of a switch
+	// included, reasons without any left out.
+	Dropped map[string]uint64 `json:"dropped,omitempty"`
+	// Filter and Impairment are what is in force, in the words of the requests; empty:
+	// none.
+	Filter     string `json:"filter,omitempty"`
+	Impairment string `json:"impairment,omitempty"`
+	// Encapsulation is that of the serial frames seen: hdlc, ppp or frame-relay; empty:
+	// not known.
+	Encapsulation string          `json:"encapsulation,omitempty"`
+	Captures      []CaptureStatus `json:"captures,omitempty"`
+	Outlet        *OutletStatus   `json:"outlet,omitempty"`
+	Interface     bool            `json:"interface,omitempty"` // frames are copied to it
 }
 
 // MaxConsole bounds Event.Console, so that an event fits into a message.
@@ -66,6 +84,16 @@ type Event struct {
 	// Console is what the console printed last, at most MaxConsole bytes, of a
 	// router that ended by itself in order.
 	Console []byte `json:"console,omitempty"`
+	// Port is the port that the event is about, empty for one about the device. Enabled
+	// tells that the guest has shut it or opened it again; Encapsulation what its
+	// serial frames are now; NIO, a kind of wire, that the wire of its outlet, or its own,
+	// has ended for good, and Capture, an ID, that a capture has, both with an Error.
+	Port          string `json:"port,omitempty"`
+	Enabled       *bool  `json:"enabled,omitempty"`
+	Encapsulation string `json:"encapsulation,omitempty"`
+	NIO           string `json:"nio,omitempty"`
+	Capture       string `json:"capture,omitempty"`
+	Error         string `json:"error,omitempty"`
 	// Ending is set by a node that is about to exit in order.
 	Ending bool `json:"ending,omitempty"`
 }
