@@ -344,10 +344,14 @@ func (b *builder) link(c *connection) {
 	b.lab.Links = append(b.lab.Links, l)
 }
 
-// String names the end as messages do: R1 s1/0, or LAN 1.
+// String names the end as messages and lab files do: R1 s1/0, S1 3, LAN 1 or
+// NIO_tap:tap0.
 func (e End) String() string {
-	if e.LAN != "" {
+	switch {
+	case e.LAN != "":
 		return "LAN " + e.LAN
+	case e.NIO != NIO{}:
+		return e.NIO.String()
 	}
 	return e.Device + " " + e.Port
 }

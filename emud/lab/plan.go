@@ -29,6 +29,14 @@ type (
 		NeedsRestart, Live []string
 		Moves              []Move
 	}
+	// AddSwitch makes a switch with nothing plugged into it.
+	AddSwitch struct{ Switch *Switch }
+	// RemoveSwitch takes a switch away. Its links are gone by then.
+	RemoveSwitch struct{ Switch *Switch }
+	// ChangeSwitch gives a switch other ports, VLANs, circuits or autostart, in
+	// effect at once. Old and New are of one type; ports that go are unplugged by
+	// then, and ports that are new are not plugged in yet.
+	ChangeSwitch struct{ Old, New *Switch }
 	// AddLAN makes a LAN with nothing plugged into it.
 	AddLAN struct{ LAN *LAN }
 	// RemoveLAN removes a LAN. Its links are gone by then.
@@ -105,6 +113,57 @@ func (l Link) String() string {
 		a, b = b, a
 	}
 	return fmt.Sprintf("%s: link %s - %s", a.Device, a.Port, b)
+}
+
+func (s AddSwitch) String() string {
+	return fmt.Sprintf("%s: %s added", s.Switch.Name, s.Switch.Type)
+}
+
+func (s RemoveSwitch) String() string {
+	return fmt.Sprintf("%s: %s removed", s.Switch.Name, s.Switch.Type)
+}
+
+func (s ChangeSwitch) String() string {
+	return s.New.Name + ": " + strings.Join(changes(s.Old, s.New), "; ")
+}
+
+// changes tells what differs between two descriptions of a switch, to users and
+// to what passes through it.
+func changes(old, now *Switch) (parts []string) {
+	had, has := index(old.Ports, SwitchPort.Name), index(now.Ports, SwitchPort.Name)
+	for _, p := range old.Ports {
+		if _, stays := has[p.Name()]; !stays {
+			parts = append(parts, fmt.Sprintf("port %s removed", p.Name()))
+		}
+	}
+	for _, p := range now.Ports {
+		o, was := had[p.Name()]
+		switch {
+		case !was && p.Config() != "":
+			parts = append(parts, fmt.Sprintf("port %s added (%s)", p.Name(), p.Config()))
+		case !was:
+			parts = append(parts, fmt.Sprintf("port %s added", p.Name()))
+		case o.Kind != p.Kind:
+			parts = append(parts, fmt.Sprintf("port %s is %s now, was %s", p.Name(), p.Kind, o.Kind))
+		case o.Config() != p.Config():
+			parts = append(parts, fmt.Sprintf("port %s is %s now, was %s", p.Name(), p.Config(), o.Config()))
+		}
+	}
+	had2, has2 := index(old.Circuits, Circuit.key), index(now.Circuits, Circuit.key)
+	for _, c := range old.Circuits {
+		if _, stays := has2[c.key()]; !stays {
+			parts = append(parts, fmt.Sprintf("circuit %s removed", c))
+		}
+	}
+	for _, c := range now.Circuits {
+		if _, was := had2[c.key()]; !was {
+			parts = append(parts, fmt.Sprintf("circuit %s added", c))
+		}
+	}
+	if old.AutoStart != now.AutoStart {
+		parts = append(parts, "autostart changed")
+	}
+	return parts
 }
 
 // setting is an option whose change matters to a router.

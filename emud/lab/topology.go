@@ -12,10 +12,11 @@ import (
 
 // Lab is a checked lab file.
 type Lab struct {
-	Name    string // file name without .net
-	Routers []*Router
-	LANs    []*LAN
-	Links   []Link
+	Name     string // file name without .net
+	Routers  []*Router
+	Switches []*Switch
+	LANs     []*LAN
+	Links    []Link // each once, whichever side's section has it
 }
 
 // Router is a [[ROUTER name]] section with all defaults applied.
@@ -93,12 +94,14 @@ type LAN struct {
 	ID string
 }
 
-// End is one end of a link. Device is a router's name; Port is its interface.
-// A LAN's end has LAN set instead.
+// End is one end of a link. Device is a router's or switch's name; Port is the
+// router's interface, or the switch's port in decimal. A LAN's end has LAN set
+// instead, and the outside end of a link that leaves the lab has NIO.
 type End struct {
 	Device string
 	Port   string
 	LAN    string
+	NIO    NIO `json:",omitzero"`
 }
 
 // Link joins two ends of the same kind.
@@ -161,8 +164,18 @@ func (l *Lab) Router(name string) *Router {
 	return nil
 }
 
-// LinkAt returns the link on a router's port, and the end that is not that
-// port.
+// Switch returns the switch of that name, or nil.
+func (l *Lab) Switch(name string) *Switch {
+	for _, s := range l.Switches {
+		if s.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// LinkAt returns the link on the port of a router or switch, and the end that
+// is not that port.
 func (l *Lab) LinkAt(device, port string) (link Link, peer End, ok bool) {
 	e := End{Device: device, Port: port}
 	for _, link := range l.Links {
