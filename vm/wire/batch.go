@@ -73,7 +73,7 @@ func NewBatch(w Wire) Wire {
 	case *Pipe:
 		b.d = w.descriptor
 	case *Datagram:
-		if w.cleanup != nil { // it names its peer with each frame
+		if w.named {
 			return w
 		}
 		b.d = w.descriptor

@@ -76,6 +76,7 @@ func (p *Pipe) hungUp() bool {
 // a peer causes are not the wire's end: it may come back.
 type Datagram struct {
 	*descriptor
+	named   bool   // it names its peer with each frame, which is not connected
 	cleanup func() // run once, after closing
 	unlink  sync.Once
 }
@@ -106,7 +107,14 @@ func newDatagram(f interface {
 //
 // Source: netio-hypervisor reference, 7.
 func NewUDP(lport int, rhost string, rport int) (*Datagram, error) {
-	name := fmt.Sprintf("udp:%d:%s:%d", lport, rhost, rport)
+	conn, err := dialUDP(lport, rhost, rport)
+	if err != nil {
+		return nil, err
+	}
+	return newDatagram(conn, "udp")
+}
+
+func dialUDP(lport int, rhost string, rport int) (*net.UDPConn, error) {
 	dialer := net.Dialer{
 		LocalAddr: &net.UDPAddr{Port: lport},
 		Timeout:   10 * time.Second,
@@ -126,9 +134,9 @@ func NewUDP(lport int, rhost string, rport int) (*Datagram, error) {
 		if errors.As(err, &op) {
 			err = op.Err
 		}
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("udp:%d:%s:%d: %w", lport, rhost, rport, err)
 	}
-	return newDatagram(conn.(*net.UDPConn), name)
+	return conn.(*net.UDPConn), nil
 }
 
 // NewUnix returns the wire of a NIO of type unix: it receives at the socket that
@@ -137,6 +145,20 @@ func NewUDP(lport int, rhost string, rport int) (*Datagram, error) {
 //
 // Source: netio-hypervisor reference, 7.
 func NewUnix(local, remote string) (*Datagram, error) {
+	conn, err := listenUnix(local, remote)
+	if err != nil {
+		return nil, err
+	}
+	d, err := newUnix(conn, remote)
+	if err != nil {
+		os.Remove(local)
+		return nil, err
+	}
+	d.cleanup = func() { os.Remove(local) }
+	return d, nil
+}
+
+func listenUnix(local, remote string) (*net.UnixConn, error) {
 	name := fmt.Sprintf("unix:%s:%s", local, remote)
 	for _, path := range []string{local, remote} {
 		if n := len(path); n == 0 || n >= 108 {
@@ -155,16 +177,23 @@ func NewUnix(local, remote string) (*Datagram, error) {
 		}
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	d, err := newDatagram(conn, name)
+	return conn, nil
+}
+
+// newUnix is newDatagram for a socket that sends to the one at path remote.
+func newUnix(f interface {
+	syscall.Conn
+	Close() error
+}, remote string) (*Datagram, error) {
+	d, err := newDatagram(f, "unix")
 	if err != nil {
-		os.Remove(local)
 		return nil, err
 	}
+	d.named = true
 	to := &unix.SockaddrUnix{Name: remote}
 	d.write = func(fd int, p []byte) (int, error) {
 		return len(p), unix.Sendto(fd, p, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, to)
 	}
-	d.cleanup = func() { os.Remove(local) }
 	return d, nil
 }
 

@@ -48,6 +48,14 @@ func NewTAP(f *os.File) (*TAP, error) {
 // namespace. An interface that does not exist is made; it is down and goes away with
 // the wire.
 func OpenTAP(name string) (*TAP, error) {
+	f, err := tapFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return NewTAP(f)
+}
+
+func tapFile(name string) (*os.File, error) {
 	ifr, err := unix.NewIfreq(name)
 	if err != nil {
 		return nil, fmt.Errorf("TAP interface %q: a name has 1 to %d bytes", name, unix.IFNAMSIZ-1)
@@ -75,7 +83,7 @@ func OpenTAP(name string) (*TAP, error) {
 		}
 		return nil, fmt.Errorf("TAP interface %s: %w", name, err)
 	}
-	return NewTAP(f)
+	return f, nil
 }
 
 // Name returns the interface's name.
