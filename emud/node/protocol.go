@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,12 +39,13 @@ const (
 	OpInsert     = "insert"      // body: CardRequest, with the descriptors of its ports
 	OpRemove     = "remove"      // body: CardRequest
 	OpEvent      = "event"       // from the node, unasked; body: Event
+	OpFiles      = "files"       // descriptors of the message behind it, which has more than fit; no request
 	OpReply      = "reply"
 )
 
 // Message is one datagram on a node's socket. Descriptors travel beside it, in
 // the order of Files. What may be larger than a datagram travels in a memory
-// file.
+// file, a body that is among them.
 type Message struct {
 	Version int             `json:"version"`
 	ID      uint64          `json:"id,omitempty"`
@@ -70,6 +72,7 @@ const (
 	FilePort            = "port:"
 	FileWire            = "wire"
 	FileContent         = "content"
+	FileBody            = "body" // Message.Body, where it is too large for a datagram
 )
 
 // Hello is what a node says of itself.
@@ -111,16 +114,21 @@ type CardRequest struct {
 	Ports []PortSpec `json:"ports,omitempty"`
 }
 
-// maxMessage is the largest message in bytes, below the default send buffer of
-// a socket. maxFiles is SCM_MAX_FD of Linux.
+// maxMessage is the largest datagram in bytes, below the default send buffer of
+// a socket, maxBody the largest body. maxFiles is SCM_MAX_FD of Linux.
 const (
 	maxMessage = 128 << 10
+	maxBody    = 16 << 20
 	maxFiles   = 253
 )
 
 // Conn sends and receives messages. One goroutine may receive while others
 // send.
 type Conn struct {
+	// MaxFiles is how many descriptors may come with a message, at least as many as come
+	// with a datagram. It is set before the first Receive.
+	MaxFiles int
+
 	c    *net.UnixConn
 	send sync.Mutex
 }
@@ -140,9 +148,30 @@ func (c *Conn) Send(m Message, files ...*os.File) error {
 	if len(files) != len(m.Files) {
 		return fmt.Errorf("message %s: %d files, %d names", m.Op, len(files), len(m.Files))
 	}
-	if len(files) > maxFiles {
-		return fmt.Errorf("message %s: %d files, at most %d can go along", m.Op, len(files), maxFiles)
+	if len(m.Body) > maxBody {
+		return fmt.Errorf("message %s: %d bytes, at most %d are taken", m.Op, len(m.Body), maxBody)
 	}
+	if len(m.Body) > maxMessage/2 {
+		f, err := MemFile(FileBody, m.Body)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		m.Body, m.Files, files = nil, append(slices.Clone(m.Files), FileBody), append(slices.Clone(files), f)
+	}
+	c.send.Lock()
+	defer c.send.Unlock()
+	for len(files) > maxFiles {
+		if err := c.write(Message{Version: m.Version, ID: m.ID, Op: OpFiles, Files: m.Files[:maxFiles]}, files[:maxFiles]); err != nil {
+			return err
+		}
+		m.Files, files = m.Files[maxFiles:], files[maxFiles:]
+	}
+	return c.write(m, files)
+}
+
+// write sends one datagram.
+func (c *Conn) write(m Message, files []*os.File) error {
 	b, err := json.Marshal(m)
 	if err != nil {
 		return err
@@ -160,8 +189,6 @@ func (c *Conn) Send(m Message, files ...*os.File) error {
 		}
 		oob = unix.UnixRights(fds...)
 	}
-	c.send.Lock()
-	defer c.send.Unlock()
 	// A peer that does not read must not hold its counterpart up for ever.
 	if err := c.c.SetWriteDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		return err
@@ -209,6 +236,42 @@ func (r *Received) Take(name string) *os.File {
 // Receive waits for the next message. It returns io.EOF when the peer has
 // closed.
 func (c *Conn) Receive() (*Received, error) {
+	early := map[string]*os.File{}
+	closeEarly := func() { (&Received{Files: early}).CloseFiles() }
+	for {
+		r, err := c.receive()
+		if err != nil {
+			closeEarly()
+			return nil, err
+		}
+		for name, f := range r.Files {
+			if old := early[name]; old != nil {
+				old.Close()
+			}
+			early[name] = f
+		}
+		if most := max(c.MaxFiles, maxFiles); len(early) > most+1 { // and a body
+			closeEarly()
+			return nil, fmt.Errorf("message with more than %d files", most)
+		}
+		if r.Op == OpFiles {
+			continue
+		}
+		r.Files = early
+		if f := r.Take(FileBody); f != nil {
+			r.Body, err = ReadFile(f, maxBody)
+			f.Close()
+			if err != nil {
+				closeEarly()
+				return nil, err
+			}
+		}
+		return r, nil
+	}
+}
+
+// receive waits for a datagram.
+func (c *Conn) receive() (*Received, error) {
 	buf := make([]byte, maxMessage+1)
 	oob := make([]byte, unix.CmsgSpace(4*maxFiles)+unix.CmsgSpace(unix.SizeofUcred))
 	n, oobn, flags, _, err := c.c.ReadMsgUnix(buf, oob)

@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -80,6 +81,60 @@ func TestConn(t *testing.T) {
 	}
 }
 
+// What is more than a datagram takes arrives as one message all the same.
+func TestLargeMessages(t *testing.T) {
+	conn, raw := conns(t)
+	peer := node.NewConn(raw)
+	f, err := node.MemFile("x", []byte("content"))
+	must(t, err)
+	defer f.Close()
+	before := openDescriptors(t)
+	var names []string
+	var files []*os.File
+	for i := range 700 {
+		names, files = append(names, fmt.Sprint("port:", i)), append(files, f)
+	}
+	body, err := json.Marshal(strings.Repeat("x", 1<<20))
+	must(t, err)
+	for _, c := range []struct{ files, most int }{{0, 0}, {1, 0}, {252, 0}, {253, 253}, {254, 700}, {699, 700}, {700, 701}} {
+		conn.MaxFiles = c.most
+		sent := make(chan error, 1)
+		go func() {
+			sent <- peer.Send(node.Message{ID: 4, Op: "x", Body: body, Files: names[:c.files]}, files[:c.files]...)
+		}()
+		m, err := conn.Receive()
+		must(t, err)
+		must(t, <-sent)
+		if m.ID != 4 || m.Op != "x" || string(m.Body) != string(body) || len(m.Files) != c.files {
+			t.Errorf("%d files sent: received %d, body of %d bytes", c.files, len(m.Files), len(m.Body))
+		}
+		for _, name := range names[:c.files] {
+			if got, err := node.ReadFile(m.Files[name], 100); err != nil || string(got) != "content" {
+				t.Errorf("%s of %d: %q, %v", name, c.files, got, err)
+			}
+		}
+		m.CloseFiles()
+	}
+	conn.MaxFiles = 0
+	go peer.Send(node.Message{Op: "x", Files: names}, files...)
+	if _, err := conn.Receive(); err == nil || !strings.Contains(err.Error(), "more than 253 files") {
+		t.Errorf("700 files that are not wanted: %v", err)
+	}
+	if err := peer.Send(node.Message{Op: "x", Body: make([]byte, 17<<20)}); err == nil || !strings.Contains(err.Error(), "at most 16777216") {
+		t.Errorf("a body above the limit: %v", err)
+	}
+	// The end of a message that began.
+	must(t, send(raw, []byte(`{"version":1,"op":"files","files":["a","b"]}`), 2))
+	peer.Close()
+	for err = nil; err == nil; {
+		var m *node.Received
+		if m, err = conn.Receive(); err == nil {
+			m.CloseFiles()
+		}
+	}
+	eventually(t, "no descriptor kept", func() bool { return openDescriptors(t) <= before })
+}
+
 func TestReceiveRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		text  string
@@ -119,6 +174,7 @@ func send(c *net.UnixConn, text []byte, files int) error {
 func FuzzReceive(f *testing.F) {
 	f.Add([]byte(`{"version":1,"id":1,"op":"event","body":{"state":"running"},"files":["a","a"]}`), byte(2))
 	f.Add([]byte(`{"version":1,"files":[null]}`), byte(1))
+	f.Add([]byte(`{"version":1,"op":"files","files":["a","body"]}`), byte(2))
 	f.Add([]byte{}, byte(1))
 	conn, raw := conns(f)
 	before := openDescriptors(f)
@@ -126,8 +182,12 @@ func FuzzReceive(f *testing.F) {
 		if send(raw, text, int(files)) != nil || len(text) == 0 && files == 0 {
 			return
 		}
-		if m, err := conn.Receive(); err == nil {
-			m.CloseFiles()
+		must(t, send(raw, []byte(`{"version":1,"op":"end"}`), 0))
+		for end := false; !end; {
+			if m, err := conn.Receive(); err == nil {
+				m.CloseFiles()
+				end = m.Op == "end"
+			}
 		}
 		if after := openDescriptors(t); after > before+8 { // the fuzzing engine has some of its own
 			t.Fatalf("%d descriptors, were %d", after, before)
