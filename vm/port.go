@@ -24,21 +24,18 @@ const patience = 100_000_000
 func newPort(m *Machine, c card.Port) *port {
 	p := &port{m: m, card: c}
 	p.wire = wire.NewPort(p)
-	// The chip learns of a plug, and of one whose other end went away, between
-	// two instructions.
+	// The chip keeps the socket, also while it is empty, and tells it whether the
+	// guest uses the port. It learns of a plug, and of one whose other end went
+	// away, between two instructions.
+	p.attach()
 	p.wire.OnChange(func(bool) { m.loop.Post(p.attach) })
 	return p
 }
 
-// attach shows the chip what is plugged in now.
+// attach has the chip look at what is plugged in now.
 func (p *port) attach() {
-	if p.gone {
-		return
-	}
-	if p.wire.Plugged() {
+	if !p.gone {
 		p.card.Attach(p.wire)
-	} else {
-		p.card.Attach(nil)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/vishvananda/netns"
 
 	"dynemu/vm/card"
+	"dynemu/vm/chip"
 	"dynemu/vm/event"
 	"dynemu/vm/wire"
 )
@@ -18,6 +19,8 @@ type fakeCard struct {
 	card.Port
 	room, got int
 }
+
+func (c *fakeCard) Attach(chip.Network) {}
 
 func (c *fakeCard) Ready() bool { return c.got < c.room }
 

@@ -129,6 +129,7 @@ const (
 	extendedEvents  = 1<<11 | 1<<9 | 1<<7 | 1<<4
 	suspended       = 1 << 0
 	softTimer       = 1 << 11                                      // CSR7.STINT
+	phyChanged      = 1 << 7                                       // CSR7.MAPINT
 	extended2Events = softTimer | 1<<9 | 1<<7 | 1<<5 | 1<<3 | 1<<1 // MREINT MAPINT MCCINT MCCIINT MIIPDTINT
 )
 
@@ -150,11 +151,13 @@ const (
 	BCREEPROM     = 19
 	BCRStyle      = 20
 	BCRTimer      = 31
+	BCRMII        = 32
 	BCRMIIAddress = 33
 	BCRMIIData    = 34
 	BCRFullDuplex = 9
 
-	burstDWIO = 1 << 7 // BCR18
+	burstDWIO = 1 << 7  // BCR18
+	autoPoll  = 1 << 11 // BCR32.APEP
 )
 
 // Bits of BCR19.
@@ -218,8 +221,10 @@ type State struct {
 	TxContinue int64
 
 	PHY    [32]uint16
+	Link   chip.Link
 	EEPROM microwire.EEPROM
 	PCI    chip.HeaderState
+	Enable chip.EnableState
 }
 
 // Chip is one controller. Its methods belong on the machine's goroutine.
@@ -228,6 +233,7 @@ type Chip struct {
 
 	cfg      Config
 	net      chip.Network
+	enable   chip.Enable
 	level    bool
 	timer    event.Timer
 	txTimer  event.Timer
@@ -250,6 +256,7 @@ func New(cfg Config) *Chip {
 	}
 	c.txBell.Ring = c.transmit
 	c.txBell.Init(cfg.Memory, cfg.Clock)
+	c.enable.Init(&c.State.Enable, cfg.Clock)
 	c.Reset()
 	return c
 }
@@ -258,7 +265,8 @@ func New(cfg Config) *Chip {
 // map.
 func (c *Chip) Reset() {
 	c.cfg.Clock.Disarm(&c.timer)
-	c.State = State{PHY: newPHY(), EEPROM: newEEPROM(c.cfg.MAC)}
+	c.State = State{PHY: newPHY(), Link: chip.Link{Up: c.plugged()}, EEPROM: newEEPROM(c.cfg.MAC)}
+	c.enable.Restore()
 	c.softReset()
 	c.moveWindow()
 }
@@ -279,6 +287,11 @@ func (c *Chip) softReset() {
 	c.updateIRQ()
 }
 
+func (c *Chip) readReset() {
+	c.softReset()
+	c.updateEnable()
+}
+
 // Restore makes s the state of the chip, including its timers, its window and
 // its interrupt output.
 func (c *Chip) Restore(s State) {
@@ -286,6 +299,7 @@ func (c *Chip) Restore(s State) {
 	c.cfg.Clock.Disarm(&c.txTimer)
 	c.txBell.Off()
 	c.State = s
+	c.enable.Restore()
 	c.moveWindow()
 	if s.TimerDeadline != 0 {
 		c.cfg.Clock.Arm(&c.timer, s.TimerDeadline)
@@ -298,8 +312,28 @@ func (c *Chip) Restore(s State) {
 }
 
 // Attach plugs the port into n; nil unplugs it. The transceiver reports a link
-// while n says that it is plugged.
-func (c *Chip) Attach(n chip.Network) { c.net = n }
+// while n says that it is plugged, and the loss of one when Attach is called
+// after it. An Enabler is told whether the guest uses the port.
+func (c *Chip) Attach(n chip.Network) {
+	c.net = n
+	c.checkLink()
+	c.enable.Attach(n)
+}
+
+// checkLink takes note of the link. A chip that polls its PHY for the guest tells
+// of a change (10.4).
+func (c *Chip) checkLink() {
+	s := &c.State
+	if s.Link.See(c.plugged()) && s.BCR[BCRMII]&autoPoll != 0 {
+		s.CSR[CSRExtended2] |= phyChanged
+		c.updateIRQ()
+	}
+}
+
+func (c *Chip) updateEnable() {
+	s := &c.State
+	c.enable.Update(s.CSR[CSRStatus]&(RXON|TXON) != 0 && !chip.TransceiverOff(s.PHY[phyControl]))
+}
 
 func (c *Chip) plugged() bool { return c.net != nil && c.net.Plugged() }
 
@@ -319,7 +353,7 @@ func (c *Chip) Read(off uint64, size int) uint64 {
 		case wordRAP:
 			return swap16(uint32(c.State.RAP))
 		case wordReset:
-			c.softReset()
+			c.readReset()
 		case wordBDP:
 			return swap16(c.readBCR(c.State.RAP))
 		}
@@ -332,7 +366,7 @@ func (c *Chip) Read(off uint64, size int) uint64 {
 	case regRAP:
 		v = uint32(c.State.RAP)
 	case regReset:
-		c.softReset()
+		c.readReset()
 	case regBDP:
 		v = c.readBCR(c.State.RAP)
 	}
@@ -344,6 +378,11 @@ func (c *Chip) Read(off uint64, size int) uint64 {
 
 // Write implements mem.Device; see Read.
 func (c *Chip) Write(off uint64, size int, v uint64) {
+	c.write(off, size, v)
+	c.updateEnable()
+}
+
+func (c *Chip) write(off uint64, size int, v uint64) {
 	w := uint32(v)
 	if c.byteInvariant() {
 		if size < 4 && !c.State.DWIO {

@@ -39,7 +39,12 @@ func (c *Chip) readPHY(addr uint32) uint16 {
 	if phy != phyAddress {
 		return 0xFFFF
 	}
-	if !c.plugged() {
+	c.checkLink()
+	up := c.State.Link.Up
+	if reg == phyStatus {
+		up = c.State.Link.Read()
+	}
+	if !up {
 		switch reg {
 		case phyStatus:
 			return statusNoLink

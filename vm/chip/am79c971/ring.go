@@ -383,17 +383,16 @@ func (c *Chip) send(n int, addFCS bool) bool {
 	frame := c.frame[:n]
 	fixISL(frame)
 	if mode&loop != 0 {
-		if mode&internal == 0 && c.plugged() {
+		if mode&internal == 0 && c.net != nil {
 			c.net.Send(frame)
 		}
 		c.deliver(frame)
 		return true
 	}
-	if !c.plugged() {
-		return false
+	if c.net != nil {
+		c.net.Send(frame)
 	}
-	c.net.Send(frame)
-	return true
+	return c.plugged()
 }
 
 // fixISL completes an ISL frame: the card computes the FCS of the frame

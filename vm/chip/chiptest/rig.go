@@ -125,11 +125,16 @@ type Wire struct {
 	Sent      [][]byte // copies of the frames sent
 	Count     int      // of frames sent
 	Drop      bool     // count frames, do not keep them
-	Unplugged bool     // nothing is at the other end
+	Unplugged bool     // nothing is at the other end: frames are lost
+	Lost      int      // of those sent
 }
 
 // Send implements chip.Network.
 func (w *Wire) Send(frame []byte) {
+	if w.Unplugged {
+		w.Lost++
+		return
+	}
 	w.Count++
 	if !w.Drop {
 		w.Sent = append(w.Sent, bytes.Clone(frame))

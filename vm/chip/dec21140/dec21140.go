@@ -161,9 +161,10 @@ type State struct {
 	// goes on; 0 when none was.
 	TxContinue int64
 
-	MII  MII
-	SROM microwire.EEPROM
-	PCI  PCI
+	MII    MII
+	SROM   microwire.EEPROM
+	PCI    PCI
+	Enable chip.EnableState
 }
 
 // Chip is one 21140. Its methods belong on the machine's goroutine.
@@ -172,6 +173,7 @@ type Chip struct {
 
 	cfg      Config
 	net      chip.Network
+	enable   chip.Enable
 	level    bool
 	timer    event.Timer
 	txTimer  event.Timer
@@ -193,6 +195,7 @@ func New(cfg Config) *Chip {
 	}
 	c.txBell.Ring = c.transmit
 	c.txBell.Init(cfg.Memory, cfg.Clock)
+	c.enable.Init(&c.State.Enable, cfg.Clock)
 	c.Reset()
 	return c
 }
@@ -201,19 +204,21 @@ func New(cfg Config) *Chip {
 // map.
 func (c *Chip) Reset() {
 	c.softReset()
-	c.State.MII = newMII()
+	c.State.MII = newMII(c.plugged())
 	c.State.SROM = newSROM(c.cfg.MAC)
 	c.State.PCI = PCI{}
+	c.State.Enable = chip.EnableState{}
+	c.enable.Restore()
 	c.moveWindow()
 }
 
-// softReset puts everything but the configuration space, the PHY and the
-// serial ROM back to its state after power-on.
+// softReset puts everything but the configuration space, the PHY, the serial ROM
+// and what is known of the port's use back to its state after power-on.
 func (c *Chip) softReset() {
 	c.cfg.Clock.Disarm(&c.timer)
 	c.cfg.Clock.Disarm(&c.txTimer)
 	c.txBell.Off()
-	c.State = State{MII: c.State.MII, SROM: c.State.SROM, PCI: c.State.PCI}
+	c.State = State{MII: c.State.MII, SROM: c.State.SROM, PCI: c.State.PCI, Enable: c.State.Enable}
 	c.State.CSR[CSR0BusMode] = resetBusMode
 	c.updateIRQ()
 }
@@ -225,6 +230,7 @@ func (c *Chip) Restore(s State) {
 	c.cfg.Clock.Disarm(&c.txTimer)
 	c.txBell.Off()
 	c.State = s
+	c.enable.Restore()
 	c.moveWindow()
 	if s.TimerDeadline != 0 {
 		c.cfg.Clock.Arm(&c.timer, s.TimerDeadline)
@@ -237,8 +243,13 @@ func (c *Chip) Restore(s State) {
 }
 
 // Attach plugs the port into n; nil unplugs it. The transceiver reports a link
-// while n says that it is plugged.
-func (c *Chip) Attach(n chip.Network) { c.net = n }
+// while n says that it is plugged, and the loss of one when Attach is called
+// after it. An Enabler is told whether the guest uses the port.
+func (c *Chip) Attach(n chip.Network) {
+	c.net = n
+	c.State.MII.Link.See(c.plugged())
+	c.enable.Attach(n)
+}
 
 func (c *Chip) plugged() bool { return c.net != nil && c.net.Plugged() }
 
@@ -268,6 +279,7 @@ func (c *Chip) Write(off uint64, size int, v uint64) {
 		w = bits.ReverseBytes32(w)
 	}
 	c.writeCSR(int(off/8), w)
+	c.enable.Update(c.State.CSR[CSR6Mode]&(modeRx|modeTx) != 0 && !c.State.MII.Off)
 }
 
 func (c *Chip) readCSR(n int) uint32 {

@@ -1,5 +1,7 @@
 package dec21140
 
+import "dynemu/vm/chip"
+
 // Bits of CSR9 (9.7).
 const (
 	miiIn     = 1 << 19 // MDI: data from the PHY
@@ -72,10 +74,13 @@ type MII struct {
 
 	Stored [32][32]uint16 // Dynamips' registers, by PHY address
 	PHY    [32]uint16     // the DP83840A
+	Link   chip.Link
+	// Off tells that the guest has taken the PHY off the wire.
+	Off bool
 }
 
-func newMII() MII {
-	m := MII{Line: true}
+func newMII(plugged bool) MII {
+	m := MII{Line: true, Link: chip.Link{Up: plugged}}
 	m.resetPHY()
 	return m
 }
@@ -188,7 +193,7 @@ func (c *Chip) miiAddressed(dataBook bool) {
 		m.Out = m.Stored[phy][reg]
 		if reg == phyStatus {
 			m.Out = 0
-			if c.plugged() {
+			if c.readLink() {
 				m.Out = statusLink
 			}
 		}
@@ -199,11 +204,18 @@ func (c *Chip) miiAddressed(dataBook bool) {
 	}
 }
 
+// readLink reads the link bit of the PHY's status.
+func (c *Chip) readLink() bool {
+	link := &c.State.MII.Link
+	link.See(c.plugged())
+	return link.Read()
+}
+
 func (c *Chip) readPHY(reg int) uint16 {
 	m := &c.State.MII
 	switch reg {
 	case phyStatus:
-		if c.plugged() {
+		if c.readLink() {
 			return statusAbility | statusLink | statusAutoneg
 		}
 		return statusAbility
@@ -218,6 +230,11 @@ func (c *Chip) readPHY(reg int) uint16 {
 
 func (c *Chip) writePHY(phy, reg int, v uint16) {
 	m := &c.State.MII
+	if reg == phyControl {
+		defer func() {
+			m.Off = chip.TransceiversOff(&m.Stored) || chip.TransceiverOff(m.PHY[phyControl])
+		}()
+	}
 	if m.DataBook {
 		m.Stored[phy][reg] = v
 		return

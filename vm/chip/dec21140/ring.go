@@ -281,7 +281,7 @@ func (c *Chip) send(frame []byte) {
 	}
 	fixISL(frame)
 	loop := c.State.CSR[CSR6Mode] >> modeLoopShift & 3
-	if loop != 1 && c.plugged() {
+	if loop != 1 && c.net != nil {
 		c.net.Send(frame)
 	}
 	if loop == 1 || loop == 2 {

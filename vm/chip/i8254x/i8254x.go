@@ -282,7 +282,7 @@ type State struct {
 	Stat [statWords]uint32 // counters, by (offset - 0x4000) / 4
 
 	Context Context
-	Link    bool // as last seen
+	Link    chip.Link
 
 	// NextIRQ is the guest time in ns before which ITR keeps the line down.
 	NextIRQ int64
@@ -292,8 +292,10 @@ type State struct {
 
 	SDP, SWDP MDIO // the two ways to the PHYs by pins
 	PHY       [32][32]uint16
+	PHYOff    bool // the guest has taken the PHY off the wire
 	EEPROM    microwire.EEPROM
 	PCI       chip.HeaderState
+	Enable    chip.EnableState
 }
 
 // Chip is one 82543. Its methods belong on the machine's goroutine.
@@ -302,6 +304,7 @@ type Chip struct {
 
 	cfg      Config
 	net      chip.Network
+	enable   chip.Enable
 	level    bool
 	irqTimer event.Timer
 	txTimer  event.Timer
@@ -326,6 +329,7 @@ func New(cfg Config) *Chip {
 		c.State.TxContinue = 0
 		c.transmit()
 	}
+	c.enable.Init(&c.State.Enable, cfg.Clock)
 	c.Reset()
 	return c
 }
@@ -333,18 +337,19 @@ func New(cfg Config) *Chip {
 // Reset is a power-on reset. What is plugged in stays; the window leaves the
 // map.
 func (c *Chip) Reset() {
-	c.State = State{EEPROM: newEEPROM(c.cfg.MAC), Link: c.plugged()}
+	c.State = State{EEPROM: newEEPROM(c.cfg.MAC), Link: chip.Link{Up: c.plugged()}}
+	c.enable.Restore()
 	c.softReset()
 	c.moveWindow()
 }
 
-// softReset is the reset by CTRL.RST: configuration space, PHYs and EEPROM keep
-// their state.
+// softReset is the reset by CTRL.RST: configuration space, PHYs, EEPROM and what
+// is known of the port's use keep their state.
 func (c *Chip) softReset() {
 	c.cfg.Clock.Disarm(&c.irqTimer)
 	c.cfg.Clock.Disarm(&c.txTimer)
 	s := &c.State
-	*s = State{PHY: s.PHY, EEPROM: s.EEPROM, PCI: s.PCI, Link: s.Link}
+	*s = State{PHY: s.PHY, PHYOff: s.PHYOff, EEPROM: s.EEPROM, PCI: s.PCI, Link: s.Link, Enable: s.Enable}
 	s.Reg[MDIC] = mdicReady
 	s.SWDP.Line = true // SDP7 reads 0, as in Dynamips
 	if c.cfg.MAC != [6]byte{} {
@@ -361,6 +366,7 @@ func (c *Chip) Restore(s State) {
 	c.cfg.Clock.Disarm(&c.irqTimer)
 	c.cfg.Clock.Disarm(&c.txTimer)
 	c.State = s
+	c.enable.Restore()
 	c.moveWindow()
 	if s.TxContinue != 0 {
 		c.cfg.Clock.Arm(&c.txTimer, s.TxContinue)
@@ -370,10 +376,12 @@ func (c *Chip) Restore(s State) {
 }
 
 // Attach plugs the port into n; nil unplugs it. There is a link while n says
-// that it is plugged.
+// that it is plugged; the chip tells of a change when Attach is called after it.
+// An Enabler is told whether the guest uses the port.
 func (c *Chip) Attach(n chip.Network) {
 	c.net = n
 	c.checkLink()
+	c.enable.Attach(n)
 }
 
 func (c *Chip) plugged() bool { return c.net != nil && c.net.Plugged() }
@@ -383,11 +391,9 @@ func (c *Chip) plugged() bool { return c.net != nil && c.net.Plugged() }
 // comes only when it is enabled.
 func (c *Chip) checkLink() {
 	s := &c.State
-	now := c.plugged()
-	if now == s.Link {
+	if !s.Link.See(c.plugged()) {
 		return
 	}
-	s.Link = now
 	if c.cfg.Profile == Adapter || s.Reg[IMS]&LSC != 0 {
 		c.event(LSC)
 	}
@@ -419,6 +425,8 @@ func (c *Chip) Write(off uint64, size int, v uint64) {
 		w = bits.ReverseBytes32(w)
 	}
 	c.writeReg(uint32(off), w)
+	s := &c.State
+	c.enable.Update(s.Reg[RCTL]&rxEnable|s.Reg[TCTL]&txEnable != 0 && !s.PHYOff)
 }
 
 // table returns the word of a table that lies at off, or nil.
@@ -527,7 +535,7 @@ func (c *Chip) writeReg(off, v uint32) {
 func (c *Chip) writeCTRL(old, v uint32) {
 	s := &c.State
 	if v&ctrlPHY != 0 {
-		s.PHY = [32][32]uint16{}
+		s.PHY, s.PHYOff = [32][32]uint16{}, false
 		s.Reg[CTRL] &^= ctrlPHY
 	}
 	if v&ctrlReset != 0 {
@@ -542,7 +550,7 @@ func (c *Chip) writeCTRL(old, v uint32) {
 func (c *Chip) status() uint32 {
 	c.checkLink()
 	v := uint32(statusFD)
-	if c.State.Link {
+	if c.State.Link.Up {
 		v |= statusLU
 	}
 	if c.cfg.Profile == Adapter {

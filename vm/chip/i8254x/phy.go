@@ -1,6 +1,9 @@
 package i8254x
 
-import "dynemu/vm/chip/microwire"
+import (
+	"dynemu/vm/chip"
+	"dynemu/vm/chip/microwire"
+)
 
 // Registers of the transceiver (12.4).
 const (
@@ -99,20 +102,21 @@ func (c *Chip) clockMDIO(m *MDIO, driven, bit bool) {
 	case MDIOWriteData:
 		if m.Count == 30 {
 			m.Phase = MDIOIdle
-			c.State.PHY[m.Shift>>23&0x1F][m.Shift>>18&0x1F] = uint16(m.Shift)
+			c.writePHY(m.Shift>>23&0x1F, m.Shift>>18&0x1F, uint16(m.Shift))
 		}
 	}
 }
 
 // readPHY reads a register of a PHY; every address answers, as in Dynamips.
 func (c *Chip) readPHY(phy, reg uint32) uint16 {
-	up := c.plugged()
+	c.checkLink()
+	up := c.State.Link.Up
 	stored := c.State.PHY[phy][reg]
 	switch reg {
 	case phyControl:
 		return stored&^(controlReset|controlRestart) | control100
 	case phyStatus:
-		if up {
+		if c.State.Link.Read() {
 			return statusUp
 		}
 		return statusDown
@@ -139,6 +143,14 @@ func (c *Chip) readPHY(phy, reg uint32) uint16 {
 	return stored
 }
 
+func (c *Chip) writePHY(phy, reg uint32, v uint16) {
+	s := &c.State
+	s.PHY[phy][reg] = v
+	if reg == phyControl {
+		s.PHYOff = chip.TransceiversOff(&s.PHY)
+	}
+}
+
 // writeMDIC does a management access through the register that later chips of
 // the family have; it is ready at once.
 func (c *Chip) writeMDIC(v uint32) {
@@ -147,7 +159,7 @@ func (c *Chip) writeMDIC(v uint32) {
 	case mdicRead:
 		v = v&^mdicData | uint32(c.readPHY(phy, reg))
 	case mdicWrite:
-		c.State.PHY[phy][reg] = uint16(v)
+		c.writePHY(phy, reg, uint16(v))
 	}
 	c.State.Reg[MDIC] = v | mdicReady
 	if v&mdicIntr != 0 {

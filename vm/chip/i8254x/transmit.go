@@ -306,7 +306,7 @@ func (c *Chip) put(frame []byte, tag uint16, tagged bool) {
 		c.deliver(frame)
 		return
 	}
-	if c.plugged() {
+	if c.net != nil {
 		c.net.Send(frame)
 	}
 }

@@ -139,15 +139,17 @@ type ChannelState struct {
 	// TxResume is the guest time in ns at which a scan that was cut short goes
 	// on; 0 when none was.
 	TxResume int64
+	Enable   chip.EnableState
 }
 
 // channel is one channel with its cable.
 type channel struct {
-	chip  *Chip
-	n     int
-	net   chip.Network
-	timer event.Timer
-	bell  chip.Doorbell
+	chip   *Chip
+	n      int
+	net    chip.Network
+	enable chip.Enable
+	timer  event.Timer
+	bell   chip.Doorbell
 }
 
 // Chip is one controller. Its methods belong on the machine's goroutine.
@@ -174,6 +176,7 @@ func New(cfg Config) *Chip {
 		}
 		ch.bell.Ring = ch.transmit
 		ch.bell.Init(cfg.Memory, cfg.Clock)
+		ch.enable.Init(&ch.state().Enable, cfg.Clock)
 	}
 	c.Reset()
 	return c
@@ -191,6 +194,7 @@ func (c *Chip) Restore(s State) {
 	for i := range c.channel {
 		ch := &c.channel[i]
 		ch.bell.Off()
+		ch.enable.Restore()
 		c.cfg.Clock.Disarm(&ch.timer)
 		if at := ch.state().TxResume; at != 0 {
 			c.cfg.Clock.Arm(&ch.timer, at)
@@ -200,8 +204,12 @@ func (c *Chip) Restore(s State) {
 }
 
 // Attach plugs channel n (0..3) into a wire; nil unplugs it. While the wire
-// says that it is plugged, the modem signals are active.
-func (c *Chip) Attach(n int, net chip.Network) { c.channel[n].net = net }
+// says that it is plugged, the modem signals are active; nothing known tells of a
+// change. An Enabler is told whether the guest uses the channel.
+func (c *Chip) Attach(n int, net chip.Network) {
+	c.channel[n].net = net
+	c.channel[n].enable.Attach(net)
+}
 
 func (c *Chip) logf(format string, args ...any) {
 	if c.cfg.Log != nil {
@@ -256,6 +264,9 @@ func (c *Chip) Write(off uint64, size int, v uint64) {
 		return
 	}
 	c.writeRegister(off, uint32(v))
+	for i := range c.channel {
+		c.channel[i].enable.Update(c.channel[i].runs())
+	}
 	c.kick()
 }
 

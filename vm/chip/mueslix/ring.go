@@ -66,12 +66,14 @@ func (c *Chip) txLength(word uint32) int {
 	return max(n, 0)
 }
 
+// runs reports whether the guest has enabled the channel, in either direction.
+func (ch *channel) runs() bool {
+	return ch.state().Enabled && ch.chip.State.Enable>>(2*ch.n)&3 != 0
+}
+
 // txRuns reports whether the transmitter may look at its ring. Either enable
 // bit of the channel will do (11.3).
-func (ch *channel) txRuns() bool {
-	s := ch.state()
-	return s.Enabled && s.TxStart != 0 && ch.chip.State.Enable>>(2*ch.n)&3 != 0
-}
+func (ch *channel) txRuns() bool { return ch.runs() && ch.state().TxStart != 0 }
 
 // transmit sends what the ring holds, as far as the rate of the line allows,
 // and then waits for the next descriptor.
@@ -154,7 +156,7 @@ func (ch *channel) sendOne() (cost int, missing uint32) {
 	}
 	// A frame that is too long is lost; its descriptors go back all the same.
 	if ok && n > 0 {
-		if ch.plugged() {
+		if ch.net != nil {
 			ch.net.Send(c.frame[:n])
 		}
 		if s.Limit != 0 {

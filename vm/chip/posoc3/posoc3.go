@@ -85,6 +85,7 @@ type State struct {
 	StatusReads int
 	Interrupt   bool
 	PCI         chip.HeaderState
+	Enable      chip.EnableState
 	// TxResume is the guest time in ns at which a scan that was cut short goes
 	// on; 0 when none was.
 	TxResume int64
@@ -96,6 +97,7 @@ type Chip struct {
 
 	cfg      Config
 	net      chip.Network
+	enable   chip.Enable
 	lanes    chip.Lanes
 	bell     chip.Doorbell
 	timer    event.Timer
@@ -109,6 +111,7 @@ func New(cfg Config) *Chip {
 	c := &Chip{cfg: cfg, lanes: chip.Lanes{Memory: cfg.Memory, Unswap: cfg.Unswap}}
 	c.bell.Ring = c.transmit
 	c.bell.Init(cfg.Memory, cfg.Clock)
+	c.enable.Init(&c.State.Enable, cfg.Clock)
 	c.timer.Fire = func() {
 		c.State.TxResume = 0
 		c.transmit()
@@ -126,6 +129,7 @@ func (c *Chip) Reset() { c.Restore(State{}) }
 func (c *Chip) Restore(s State) {
 	c.State = s
 	header.Place(&c.State.PCI, c.cfg.Window)
+	c.enable.Restore()
 	c.setIRQ(s.Interrupt)
 	c.bell.Off()
 	c.cfg.Clock.Disarm(&c.timer)
@@ -135,8 +139,17 @@ func (c *Chip) Restore(s State) {
 	c.transmit()
 }
 
-// Attach plugs the port into a wire; nil unplugs it.
-func (c *Chip) Attach(n chip.Network) { c.net = n }
+// Attach plugs the port into a wire; nil unplugs it. Nothing that is known of the
+// framer tells the guest whether it is (16). An Enabler is told whether the guest
+// uses the port.
+func (c *Chip) Attach(n chip.Network) {
+	c.net = n
+	c.enable.Attach(n)
+}
+
+// updateEnable is called after each write. A ring without a start holds its
+// direction.
+func (c *Chip) updateEnable() { c.enable.Update(c.State.Rx.Start|c.State.Tx.Start != 0) }
 
 func (c *Chip) setIRQ(on bool) {
 	c.State.Interrupt = on
@@ -168,10 +181,15 @@ func (c *Chip) Write(off uint64, size int, v uint64) {}
 
 // RxRing returns the registers of the receive ring. All registers answer at
 // their exact offset with their whole value whatever the width.
-func (c *Chip) RxRing() mem.Device { return &ring{&c.State.Rx, func() {}} }
+func (c *Chip) RxRing() mem.Device { return &ring{&c.State.Rx, c.updateEnable} }
 
 // TxRing returns the registers of the transmit ring.
-func (c *Chip) TxRing() mem.Device { return &ring{&c.State.Tx, c.transmit} }
+func (c *Chip) TxRing() mem.Device {
+	return &ring{&c.State.Tx, func() {
+		c.transmit()
+		c.updateEnable()
+	}}
+}
 
 // Framer returns the registers of the framer.
 func (c *Chip) Framer() mem.Device { return framer{c} }
@@ -235,4 +253,5 @@ func (f framer) Write(off uint64, size int, v uint64) {
 	if s.Control == controlCRC32 {
 		s.CRC = 4
 	}
+	f.chip.updateEnable()
 }

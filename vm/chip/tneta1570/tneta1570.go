@@ -77,6 +77,7 @@ const (
 	RegRxQuiet   = Registers + 0x208
 	RegRxNotify  = Registers + 0x20C
 	configBuffer = 1 << 1 // interrupt at the end of each buffer
+	configEnable = 3 << 4 // EN_RX, EN_TX
 )
 
 // Bits of the status register. All of them are cleared by a read.
@@ -123,6 +124,7 @@ type State struct {
 	TxResume int64
 	TxNext   uint32
 	PCI      chip.HeaderState
+	Enable   chip.EnableState
 }
 
 // Packet is what the receive entry of a circuit has no room for.
@@ -145,8 +147,10 @@ type Chip struct {
 
 	cfg     Config
 	net     chip.Network
+	enable  chip.Enable
 	level   bool
 	uses    [txEntries]uint32 // how often the schedule names a circuit
+	named   int               // circuits that it names
 	circuit [txEntries]*circuit
 	timer   event.Timer
 	sending bool
@@ -167,6 +171,7 @@ func New(cfg Config) *Chip {
 		c.State.TxResume = 0
 		c.serveAll()
 	}
+	c.enable.Init(&c.State.Enable, cfg.Clock)
 	c.Reset()
 	return c
 }
@@ -191,6 +196,7 @@ func (c *Chip) Restore(s State) {
 	c.last = 0
 	header.Place(&c.State.PCI, c.cfg.Window)
 	c.updateIRQ()
+	c.enable.Restore()
 	c.cfg.Clock.Disarm(&c.timer)
 	if s.TxResume != 0 {
 		c.cfg.Clock.Arm(&c.timer, s.TxResume)
@@ -202,6 +208,7 @@ func (c *Chip) Restore(s State) {
 	}
 	clear(c.circuit[:])
 	clear(c.uses[:])
+	c.named = 0
 	for _, w := range s.Memory[:scheduleWords] {
 		c.schedule(w)
 	}
@@ -209,11 +216,17 @@ func (c *Chip) Restore(s State) {
 }
 
 // Attach plugs the port into a wire; nil unplugs it. Nothing that the guest
-// can read tells whether it is.
+// can read tells whether it is. An Enabler is told whether the guest uses the
+// port.
 func (c *Chip) Attach(n chip.Network) {
 	c.net = n
 	c.State.StuckAt = 0
+	c.enable.Attach(n)
 }
+
+// updateEnable is called after each write. The enable bits alone do not stop the
+// model, so neither do they shut the port while the schedule names a circuit.
+func (c *Chip) updateEnable() { c.enable.Update(*c.word(RegConfig)&configEnable != 0 || c.named > 0) }
 
 func (c *Chip) logf(format string, args ...any) {
 	if c.cfg.Log != nil {
@@ -281,6 +294,7 @@ func (c *Chip) Write(off uint64, size int, v uint64) {
 	case off == RegReset:
 		c.softReset()
 	}
+	c.updateEnable()
 }
 
 // softReset empties what is between memory and wire; control memory stays
@@ -307,6 +321,7 @@ func (c *Chip) schedule(w uint32) {
 			v.bell.Ring = func() { c.serve(v.index) }
 			v.bell.Init(c.cfg.Memory, c.cfg.Clock)
 			c.circuit[i] = v
+			c.named++
 		}
 	}
 }
@@ -319,6 +334,7 @@ func (c *Chip) unschedule(w uint32) {
 		if c.uses[i]--; c.uses[i] == 0 {
 			c.circuit[i].bell.Off()
 			c.circuit[i] = nil
+			c.named--
 		}
 	}
 }

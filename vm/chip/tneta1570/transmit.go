@@ -303,7 +303,7 @@ func (c *Chip) send(e []uint32, packetEnd, aal5 bool) {
 // transmit gives a cell to the wire, or holds it until there is room.
 func (c *Chip) transmit(cell []byte) {
 	s := &c.State
-	if c.net == nil || !c.net.Plugged() {
+	if c.net == nil {
 		return
 	}
 	b, ok := c.net.(chip.Backpressure)
