@@ -1,6 +1,7 @@
 package emud
 
 import (
+	"strings"
 	"syscall"
 
 	"dynemu/emud/lab"
@@ -46,5 +47,28 @@ func (dev *Device) ClearTable() error { return errNotYet }
 // SwitchStatus describes a virtual switch: its state, ports and circuits, a line
 // each.
 func (dev *Device) SwitchStatus() ([]byte, error) { return nil, errNotYet }
+
+// TableCommand runs a line written to the table of stations: clear.
+func (dev *Device) TableCommand(line string) error {
+	switch words := strings.Fields(line); {
+	case len(words) == 0:
+		return nil
+	case len(words) == 1 && words[0] == "clear":
+		return dev.ClearTable()
+	}
+	return dev.command(func() error { return unknown(line, "clear") })
+}
+
+// Ifname is the name of the port's network interface in the device's namespace:
+// f0-0, or p3 of a switch. An ATM port has none.
+func (dev *Device) Ifname(p lab.Port) string {
+	switch {
+	case p.Kind == lab.ATM:
+		return ""
+	case dev.Switch() != nil:
+		return "p" + p.Name
+	}
+	return p.FileName()
+}
 
 var errNotYet = refuse(syscall.ENOSYS, "not yet")

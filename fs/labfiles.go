@@ -478,8 +478,10 @@ func (n *labsDir) Rmdir(ctx context.Context, name string) syscall.Errno {
 	case file != nil:
 		return syscall.EBUSY
 	}
-	if entries, err := os.ReadDir(lab.FilesDir()); err == nil && len(entries) > 0 {
-		return syscall.ENOTEMPTY
+	for _, folder := range []string{lab.FilesDir(), lab.CapturesDir()} {
+		if entries, err := os.ReadDir(folder); err == nil && len(entries) > 0 {
+			return syscall.ENOTEMPTY
+		}
 	}
 	return errno(lab.Remove())
 }
@@ -554,22 +556,15 @@ func (n *labNode) handle(ctx context.Context, flags uint32) *labHandle {
 
 // caller is the process of a request. The kernel tells the thread.
 func caller(ctx context.Context) int {
-	c, ok := fuse.FromContext(ctx)
-	if !ok || c.Pid == 0 {
-		return 0
-	}
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.Pid))
-	if err != nil {
-		return int(c.Pid)
-	}
-	for line := range strings.Lines(string(status)) {
-		if v, ok := strings.CutPrefix(line, "Tgid:"); ok {
-			if id, err := strconv.Atoi(strings.TrimSpace(v)); err == nil {
-				return id
-			}
+	if status, ok := threadStatus(ctx, "Tgid"); ok {
+		if id, err := strconv.Atoi(status[0]); err == nil {
+			return id
 		}
 	}
-	return int(c.Pid)
+	if c, ok := fuse.FromContext(ctx); ok {
+		return int(c.Pid)
+	}
+	return 0
 }
 
 // holds reports whether a process has a descriptor of the file. The one that is

@@ -62,7 +62,10 @@ func Mount(dir string, d *emud.Daemon, logger *slog.Logger) (*Tree, error) {
 		RootStableAttr:  &fs.StableAttr{Ino: 1},
 		MountOptions: fuse.MountOptions{
 			MaxWrite: maxRequest, DisableXAttrs: true,
-			Logger: log.New(logWriter{logger}, "", 0),
+			// A listing must not compute the content of all files, for attributes that
+			// the kernel may not keep.
+			DisableReadDirPlus: true,
+			Logger:             log.New(logWriter{logger}, "", 0),
 		},
 	})
 	if err != nil {

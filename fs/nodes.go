@@ -9,8 +9,6 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
-
-	"dynemu/emud"
 )
 
 // entry is a node of the tree that can describe itself.
@@ -72,6 +70,8 @@ var (
 	_ fs.NodeLookuper  = (*dir)(nil)
 	_ fs.NodeReaddirer = (*dir)(nil)
 	_ fs.NodeGetattrer = (*dir)(nil)
+	_ fs.NodeUnlinker  = (*dir)(nil)
+	_ fs.NodeRmdirer   = (*dir)(nil)
 )
 
 func (d *dir) attr(out *fuse.Attr) syscall.Errno {
@@ -113,6 +113,13 @@ func (d *dir) Readdir(ctx context.Context) (fs.DirStream, syscall.Errno) {
 	}
 	return fs.NewListDirStream(list), 0
 }
+
+// Unlink refuses: what is shown here is there as long as what it shows. (Without
+// the method, a removal would seem to succeed.)
+func (d *dir) Unlink(ctx context.Context, name string) syscall.Errno { return syscall.EPERM }
+
+// Rmdir refuses, as Unlink does.
+func (d *dir) Rmdir(ctx context.Context, name string) syscall.Errno { return syscall.EPERM }
 
 // text is a file whose content is computed when it is opened.
 type text struct {
@@ -172,10 +179,10 @@ func slice(content, dest []byte, off int64) fuse.ReadResult {
 }
 
 // control is a file that takes commands, one a write. Reading it prints the
-// commands.
+// commands, or what they act on.
 type control struct {
 	base
-	help    string
+	show    func() ([]byte, error)
 	command func(line string) error
 }
 
@@ -189,7 +196,11 @@ var (
 )
 
 func (n *control) attr(out *fuse.Attr) syscall.Errno {
-	n.fill(out, len(n.help), n.t.stamp(n.path, []byte(n.help)))
+	c, err := n.show()
+	if e := errno(err); e == syscall.ENOENT {
+		return e
+	}
+	n.fill(out, len(c), n.t.stamp(n.path, c))
 	return 0
 }
 
@@ -206,7 +217,11 @@ func (n *control) Setattr(ctx context.Context, f fs.FileHandle, in *fuse.SetAttr
 }
 
 func (n *control) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
-	return &snapshot{[]byte(n.help)}, fuse.FOPEN_DIRECT_IO, 0
+	c, err := n.show()
+	if err != nil && flags&syscall.O_ACCMODE == syscall.O_RDONLY {
+		return nil, 0, errno(err)
+	}
+	return &snapshot{c}, fuse.FOPEN_DIRECT_IO, 0
 }
 
 func (n *control) Read(ctx context.Context, f fs.FileHandle, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
@@ -303,75 +318,6 @@ func (n *trigger) Setattr(ctx context.Context, f fs.FileHandle, in *fuse.SetAttr
 		}
 	}
 	return n.attr(&out.Attr)
-}
-
-// console is a stream: reads wait for output, writes are keystrokes.
-type console struct {
-	base
-	device func() *emud.Device
-}
-
-var (
-	_ fs.NodeOpener    = (*console)(nil)
-	_ fs.NodeReader    = (*console)(nil)
-	_ fs.NodeWriter    = (*console)(nil)
-	_ fs.NodeReleaser  = (*console)(nil)
-	_ fs.NodeSetattrer = (*console)(nil)
-	_ fs.NodeGetattrer = (*console)(nil)
-)
-
-// stream is an open console.
-type stream struct {
-	c    *emud.Console
-	wait bool
-}
-
-func (n *console) attr(out *fuse.Attr) syscall.Errno {
-	n.fill(out, 0, n.t.stamp(n.path, nil))
-	return 0
-}
-
-func (n *console) Getattr(ctx context.Context, f fs.FileHandle, out *fuse.AttrOut) syscall.Errno {
-	return n.attr(&out.Attr)
-}
-
-func (n *console) Setattr(ctx context.Context, f fs.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
-	if in.Valid&(fuse.FATTR_MODE|fuse.FATTR_UID|fuse.FATTR_GID) != 0 {
-		return syscall.EPERM
-	}
-	return n.attr(&out.Attr)
-}
-
-func (n *console) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
-	dev := n.device()
-	if dev == nil {
-		return nil, 0, syscall.ENOENT
-	}
-	read := flags&syscall.O_ACCMODE != syscall.O_WRONLY
-	return &stream{dev.OpenConsole(read), flags&syscall.O_NONBLOCK == 0},
-		fuse.FOPEN_DIRECT_IO | fuse.FOPEN_NONSEEKABLE | fuse.FOPEN_STREAM, 0
-}
-
-func (n *console) Read(ctx context.Context, f fs.FileHandle, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
-	s := f.(*stream)
-	k, err := s.c.Read(ctx, dest, s.wait)
-	if err != nil {
-		return nil, errno(err)
-	}
-	return fuse.ReadResultData(dest[:k]), 0
-}
-
-func (n *console) Write(ctx context.Context, f fs.FileHandle, data []byte, off int64) (uint32, syscall.Errno) {
-	k, err := f.(*stream).c.Write(data)
-	if err != nil {
-		return 0, errno(err)
-	}
-	return uint32(k), 0
-}
-
-func (n *console) Release(ctx context.Context, f fs.FileHandle) syscall.Errno {
-	f.(*stream).c.Close()
-	return 0
 }
 
 // link is a symbolic link.

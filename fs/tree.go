@@ -9,7 +9,6 @@ import (
 	"github.com/hanwen/go-fuse/v2/fs"
 
 	"dynemu/emud"
-	"dynemu/emud/lab"
 )
 
 // The permissions of the tree: root and the group may write, others may read
@@ -29,28 +28,36 @@ func (t *Tree) base(path string, mode uint32) base { return base{t: t, path: pat
 // files is a directory with the same files always.
 type files map[string]func(path string) entry
 
-// fixed makes a directory of files that exists while alive says so.
-func (t *Tree) fixed(path string, order []string, f files, alive func() bool) *dir {
+// fixed makes a directory of those files that order lists; it is there while
+// order lists any.
+func (t *Tree) fixed(path string, f files, order func() []string) *dir {
 	return &dir{
 		base: t.base(path, dirMode),
-		names: func() ([]string, bool) {
-			if !alive() {
-				return nil, false
-			}
-			var names []string
-			for _, n := range order {
+		names: func() (names []string, ok bool) {
+			all := order()
+			for _, n := range all {
 				if e := f[n](path + "/" + n); e != nil {
 					names = append(names, n)
 				}
 			}
-			return names, true
+			return names, all != nil
 		},
 		find: func(_ context.Context, name string) entry {
-			if f[name] == nil || !alive() {
+			if !slices.Contains(order(), name) {
 				return nil
 			}
 			return f[name](path + "/" + name)
 		},
+	}
+}
+
+// while is an order that holds while alive says so.
+func while(alive func() bool, order ...string) func() []string {
+	return func() []string {
+		if !alive() {
+			return nil
+		}
+		return order
 	}
 }
 
@@ -59,7 +66,9 @@ func (t *Tree) text(mode uint32, content func() ([]byte, error)) func(string) en
 }
 
 func (t *Tree) control(help string, command func(string) error) func(string) entry {
-	return func(path string) entry { return &control{base: t.base(path, ctlMode), help: help, command: command} }
+	return func(path string) entry {
+		return &control{base: t.base(path, ctlMode), show: func() ([]byte, error) { return []byte(help), nil }, command: command}
+	}
 }
 
 func line(s string) []byte {
@@ -71,7 +80,7 @@ func line(s string) []byte {
 
 func (t *Tree) root() *dir {
 	d := t.d
-	return t.fixed("", []string{"README", "version", "status", "ctl", "errors", "labs"}, files{
+	return t.fixed("", files{
 		"README":  t.text(statusMode, func() ([]byte, error) { return []byte(readme), nil }),
 		"version": t.text(statusMode, func() ([]byte, error) { return []byte(d.VersionText()), nil }),
 		"status":  t.text(statusMode, func() ([]byte, error) { return []byte(emud.Status(d.Labs()...)), nil }),
@@ -80,7 +89,7 @@ func (t *Tree) root() *dir {
 		"labs": func(path string) entry {
 			return &labsDir{base: t.base(path, labsMode), l: t.labs}
 		},
-	}, func() bool { return true })
+	}, while(func() bool { return true }, "README", "version", "status", "ctl", "errors", "labs"))
 }
 
 // labDir is the directory of a lab.
@@ -92,7 +101,15 @@ func (t *Tree) labDir(name string) *dir {
 		return nil, syscall.ENOENT
 	}
 	path := "/labs/" + name
-	order := []string{"status", "ctl", "errors", "result", "files"}
+	plain := func(path func(*emud.Lab) string) func(string) entry {
+		return func(string) entry {
+			l, err := get()
+			if err != nil {
+				return nil
+			}
+			return t.plainDir(path(l))
+		}
+	}
 	f := files{
 		"status": t.text(statusMode, func() ([]byte, error) {
 			l, err := get()
@@ -123,19 +140,24 @@ func (t *Tree) labDir(name string) *dir {
 			text, _ := l.Result()
 			return []byte(text), nil
 		}),
-		"files": func(path string) entry {
-			l, err := get()
-			if err != nil {
-				return nil
-			}
-			return t.filesDir(l.FilesDir())
+		"captures": plain((*emud.Lab).CapturesDir),
+		"files":    plain((*emud.Lab).FilesDir),
+		"live.pcapng": func(path string) entry {
+			return &stream{base: t.base(path, secretMode), open: func(bool) (source, error) {
+				l, err := get()
+				if err != nil {
+					return nil, err
+				}
+				return l.OpenLive(), nil
+			}}
 		},
 	}
-	plain := t.fixed(path, order, f, func() bool { l, _ := get(); return l != nil })
+	always := t.fixed(path, f, while(func() bool { l, _ := get(); return l != nil },
+		"status", "ctl", "errors", "result", "captures", "files", "live.pcapng"))
 	return &dir{
 		base: t.base(path, dirMode),
 		names: func() ([]string, bool) {
-			names, ok := plain.names()
+			names, ok := always.names()
 			if l, err := get(); err == nil {
 				for _, dev := range l.Devices() {
 					names = append(names, dev.Name())
@@ -144,7 +166,7 @@ func (t *Tree) labDir(name string) *dir {
 			return names, ok
 		},
 		find: func(ctx context.Context, entryName string) entry {
-			if e := plain.find(ctx, entryName); e != nil {
+			if e := always.find(ctx, entryName); e != nil {
 				return e
 			}
 			if l, err := get(); err == nil && l.Device(entryName) != nil {
@@ -155,7 +177,16 @@ func (t *Tree) labDir(name string) *dir {
 	}
 }
 
-// deviceDir is the directory of a router.
+// What the folder of a device has.
+var (
+	routerFiles = slices.Concat([]string{"ctl", "errors"}, emud.Verbs,
+		[]string{"state", "info", "stats", "log", "console", "console.log", "tty", "startup-config", "private-config", "nvram"},
+		emud.StorageNames, []string{"ports"})
+	switchFiles = []string{"ctl", "errors", "status", "state", "stats", "mac", "log", "ports"}
+)
+
+// deviceDir is the directory of a router or of a virtual switch. A lab file can
+// make one of the other while the directory is in use.
 func (t *Tree) deviceDir(labName, name string) *dir {
 	find := func() *emud.Device {
 		if l := t.d.Lab(labName); l != nil {
@@ -179,7 +210,6 @@ func (t *Tree) deviceDir(labName, name string) *dir {
 		}
 		return fn(dev)
 	}
-	order := []string{"ctl", "errors"}
 	f := files{
 		"ctl": t.control(emud.DeviceHelp, func(line string) error {
 			return do(func(dev *emud.Device) error { return dev.Command(line) })
@@ -202,7 +232,13 @@ func (t *Tree) deviceDir(labName, name string) *dir {
 			return b, err
 		})),
 		"console": func(path string) entry {
-			return &console{base: t.base(path, storageMode), device: find}
+			return &stream{base: t.base(path, storageMode), open: func(read bool) (source, error) {
+				dev := find()
+				if dev == nil {
+					return nil, syscall.ENOENT
+				}
+				return dev.OpenConsole(read), nil
+			}}
 		},
 		"console.log": t.text(secretMode, with((*emud.Device).ConsoleLog)),
 		"tty": func(path string) entry {
@@ -231,7 +267,16 @@ func (t *Tree) deviceDir(labName, name string) *dir {
 				},
 			}
 		},
-		"ports": func(path string) entry { return t.portsDir(path, find) },
+		"ports":  func(path string) entry { return t.portsDir(path, find) },
+		"status": t.text(statusMode, with((*emud.Device).SwitchStatus)),
+		"mac": func(path string) entry {
+			if dev := find(); dev == nil || dev.Switch() == nil || dev.Switch().Type != "ETHSW" {
+				return nil
+			}
+			return &control{base: t.base(path, ctlMode), show: with((*emud.Device).Table), command: func(line string) error {
+				return do(func(dev *emud.Device) error { return dev.TableCommand(line) })
+			}}
+		},
 	}
 	for _, s := range emud.StorageNames {
 		f[s] = func(path string) entry {
@@ -260,86 +305,25 @@ func (t *Tree) deviceDir(labName, name string) *dir {
 	}
 	f["startup-config"], f["private-config"] = config(false), config(true)
 	for _, verb := range emud.Verbs {
-		order = append(order, verb)
 		f[verb] = func(path string) entry {
 			return &trigger{base: t.base(path, ctlMode), act: func() error {
 				return do(func(dev *emud.Device) error { return dev.Do(verb) })
 			}}
 		}
 	}
-	order = append(order, "state", "info", "stats", "log", "console", "console.log", "tty",
-		"startup-config", "private-config", "nvram")
-	order = append(append(order, emud.StorageNames...), "ports")
-	return t.fixed("/labs/"+labName+"/"+name, order, f, func() bool { return find() != nil })
-}
-
-// portsDir has a directory per port of the router.
-func (t *Tree) portsDir(path string, find func() *emud.Device) *dir {
-	return &dir{
-		base: t.base(path, dirMode),
-		names: func() ([]string, bool) {
-			dev := find()
-			if dev == nil {
-				return nil, false
-			}
-			var names []string
-			for _, p := range dev.Router().Ports {
-				names = append(names, p.FileName())
-			}
-			return names, true
-		},
-		find: func(_ context.Context, name string) entry {
-			if dev := find(); dev != nil {
-				if _, ok := dev.Port(name); ok {
-					return t.portDir(path+"/"+name, name, find)
-				}
-			}
+	return t.fixed("/labs/"+labName+"/"+name, f, func() []string {
+		switch dev := find(); {
+		case dev == nil:
 			return nil
-		},
-	}
+		case dev.Switch() != nil:
+			return switchFiles
+		}
+		return routerFiles
+	})
 }
 
-// portDir has the facts of a port. A serial port has no kernel interface, and
-// so neither ifname nor mac.
-func (t *Tree) portDir(path, name string, find func() *emud.Device) *dir {
-	port := func() (dev *emud.Device, p lab.Port, err error) {
-		if dev = find(); dev != nil {
-			if p, ok := dev.Port(name); ok {
-				return dev, p, nil
-			}
-		}
-		return nil, p, syscall.ENOENT
-	}
-	with := func(fn func(*emud.Device, lab.Port) ([]byte, error)) func() ([]byte, error) {
-		return func() ([]byte, error) {
-			dev, p, err := port()
-			if err != nil {
-				return nil, err
-			}
-			return fn(dev, p)
-		}
-	}
-	f := files{
-		"ifname": t.text(statusMode, with(func(_ *emud.Device, p lab.Port) ([]byte, error) { return line(p.FileName()), nil })),
-		"netns":  t.text(statusMode, with(func(dev *emud.Device, _ lab.Port) ([]byte, error) { return line(dev.Namespace()), nil })),
-		"mac":    t.text(statusMode, with(func(dev *emud.Device, p lab.Port) ([]byte, error) { return line(dev.MAC(p)), nil })),
-		"peer":   t.text(statusMode, with(func(dev *emud.Device, p lab.Port) ([]byte, error) { return line(dev.Peer(p)), nil })),
-		"stats": t.text(statusMode, with(func(dev *emud.Device, p lab.Port) ([]byte, error) {
-			s, err := dev.PortStats(p)
-			return []byte(s.String()), err
-		})),
-	}
-	order := []string{"ifname", "netns", "mac", "peer", "stats"}
-	if _, p, err := port(); err == nil && p.Kind != lab.Ethernet {
-		order = slices.DeleteFunc(order, func(n string) bool { return n == "ifname" || n == "mac" })
-		delete(f, "ifname")
-		delete(f, "mac")
-	}
-	return t.fixed(path, order, f, func() bool { _, _, err := port(); return err == nil })
-}
-
-// filesDir is a lab's plain folder, as it lies under the state directory.
-func (t *Tree) filesDir(path string) entry {
+// plainDir is a plain folder of a lab, as it lies under the state directory.
+func (t *Tree) plainDir(path string) entry {
 	var st syscall.Stat_t
 	if syscall.Lstat(path, &st) != nil {
 		return nil

@@ -230,8 +230,8 @@ func TestApply(t *testing.T) {
 	if got := w.read("labs/simple1/R1/ports/s1-0/peer"); got != "R2 s1/0\n" {
 		t.Errorf("peer of R1 s1/0: %q", got)
 	}
-	if _, err := os.Stat(w.path("labs/simple1/R1/ports/s1-0/ifname")); !os.IsNotExist(err) {
-		t.Errorf("ifname of a serial port: %v", err)
+	if got := w.read("labs/simple1/R1/ports/s1-0/ifname"); got != "s1-0\n" {
+		t.Errorf("ifname of a serial port: %q", got)
 	}
 	if got := w.read("labs/simple1.net"); got != good {
 		t.Errorf("lab file: %q", got)
