@@ -1,5 +1,7 @@
 package lab
 
+import "slices"
+
 // Console and AUX ports. A port that the file names is kept; every other
 // console gets its server section's base plus the router's instance number, or
 // the next port upward that nobody in the lab has.
@@ -32,7 +34,8 @@ func (b *builder) allocatePorts() {
 		t tcpPort
 	}
 	var moved []move
-	for _, d := range b.order {
+	routers := slices.DeleteFunc(slices.Clone(b.order), func(d *device) bool { return d.router == nil })
+	for _, d := range routers {
 		for _, t := range tcpPorts {
 			if !t.set(d.router) {
 				continue
@@ -63,7 +66,7 @@ func (b *builder) allocatePorts() {
 		b.warnf(at.line, at.column, "%s port %d is already in use by %s: %s gets %d", m.t.name, was, taken[was].d.name, m.d.name, *p)
 	}
 	for _, t := range tcpPorts {
-		for _, d := range b.order {
+		for _, d := range routers {
 			r := d.router
 			if t.set(r) || t.base(r) == 0 {
 				continue

@@ -13,28 +13,55 @@ import (
 //
 // Source: lab-files-and-console reference, sections 5 and 6.
 
-// reference is an interface that a connection names, with its place.
+// reference is a port that a connection names, with its place.
 type reference struct {
 	device *device
-	iface  iface
 	at     pos
-	// port is the index in the router's Ports, -1 when there is no such port.
+	iface  iface // of a router
+	// port is the index in the router's Ports, -1 when there is no such port, or
+	// the number of the switch's port.
 	port int
 }
 
-// connection is a line "interface = target".
+// end is the end of a link that the reference means.
+func (r *reference) end() End {
+	if r.device.vswitch != nil {
+		return End{Device: r.device.name, Port: strconv.Itoa(r.port)}
+	}
+	return End{Device: r.device.name, Port: r.iface.String()}
+}
+
+// kinds are what the port may carry: one kind, except for the ports of an ATMBR
+// that no circuit names.
+func (r *reference) kinds() []Kind {
+	if r.device.vswitch != nil {
+		return r.device.vswitch.kinds(r.port)
+	}
+	return []Kind{r.iface.kind()}
+}
+
+// String names the port in a message about its kind.
+func (r *reference) String() string {
+	if r.device.vswitch != nil {
+		return r.end().String()
+	}
+	return r.iface.String()
+}
+
+// connection is a line "interface = target", or such a part of a switch's line.
 type connection struct {
-	from *reference
-	to   *reference // nil: no router
-	lan  string     // "" : no LAN
-	opt  *option
+	from  *reference
+	opt   *option
+	words []field // of the target
+	// One of these is set when the target could be read.
+	to  *reference
+	lan string
+	nio NIO
 }
 
 type portKey struct{ device, port string }
 
 var lanID = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
-
-var nioTypes = []string{"NIO_linux_eth", "NIO_gen_eth", "NIO_udp", "NIO_tap", "NIO_unix", "NIO_vde", "NIO_null", "NIO_host"}
 
 // connection reads the left side of a connection; the right side waits until
 // all devices are known.
@@ -45,6 +72,7 @@ func (b *builder) connection(d *device, o *option) {
 	i, err := parseInterface(o.key)
 	if err != nil {
 		b.errorf(o.at.line, o.at.column, "%v", err)
+		b.outside(o.value)
 		return
 	}
 	if line, twice := d.written[i]; twice {
@@ -52,7 +80,7 @@ func (b *builder) connection(d *device, o *option) {
 		return
 	}
 	d.written[i] = o.at.line
-	b.conns = append(b.conns, &connection{from: b.refer(d, i, o.at), opt: o})
+	b.conns = append(b.conns, &connection{from: b.refer(d, i, o.at), opt: o, words: fields(o.value)})
 }
 
 // refer notes that an interface is named.
@@ -62,30 +90,53 @@ func (b *builder) refer(d *device, i iface, at pos) *reference {
 	return r
 }
 
-// connect resolves the right sides, fills empty slots and makes the links.
+// outside notes the target of a connection that is not made: when it is the
+// port of a switch, no complaint follows that nothing is connected there.
+func (b *builder) outside(target string) {
+	if w := fields(target); len(w) == 2 {
+		b.left = append(b.left, portKey{w[0].text, w[1].text})
+	}
+}
+
+// connect resolves the right sides, fills empty slots, makes the links and
+// then checks what the switches do with them.
 func (b *builder) connect() {
 	for _, c := range b.conns {
 		b.target(c)
 	}
+	for _, p := range b.left {
+		if d := b.devices[p.device]; d != nil && d.vswitch != nil {
+			if n, ok := parsePort(p.port); ok {
+				d.vswitch.named[n] = true
+			}
+		}
+	}
 	for _, d := range b.order {
-		b.adapters(d)
+		if d.router != nil {
+			b.adapters(d)
+		}
 	}
 	b.lans = map[string]bool{}
 	b.ports = map[portKey]int{}
+	b.claims = map[string]Link{}
 	for _, c := range b.conns {
 		b.link(c)
+	}
+	for _, d := range b.order {
+		if d.vswitch != nil {
+			b.finish(d.vswitch)
+		}
 	}
 }
 
 // target reads the right side of a connection.
 func (b *builder) target(c *connection) {
-	o := c.opt
-	words := fields(o.value)
+	o, words := c.opt, c.words
 	first := words[0]
 	at := o.word(first.index)
 	switch {
-	case len(first.text) >= 4 && strings.EqualFold(first.text[:4], "nio_"):
-		b.nio(o, at)
+	case isNIO(first.text):
+		b.nio(c)
 		return
 	case strings.EqualFold(first.text, "LAN"):
 		if len(words) != 2 || !lanID.MatchString(words[1].text) {
@@ -96,8 +147,9 @@ func (b *builder) target(c *connection) {
 		return
 	}
 	d := b.devices[first.text]
+	last := words[len(words)-1]
 	switch {
-	case d == nil && len(words) > 2 && b.devices[strings.TrimSpace(o.value[:words[len(words)-1].index])] != nil:
+	case d == nil && len(words) > 2 && b.devices[strings.TrimSpace(o.value[first.index:last.index])] != nil:
 		return // a bad device name with blanks, already reported
 	case d == nil:
 		var names []string
@@ -107,12 +159,25 @@ func (b *builder) target(c *connection) {
 			}
 		}
 		b.errorf(at.line, at.column, "no device %q in this file%s", short(first.text), didYouMean(first.text, names))
+	case len(words) == 1 && d.vswitch != nil:
+		b.errorf(at.line, at.column, "connection to %s lacks the number of the port: write %s 1", d.name, d.name)
 	case len(words) == 1:
 		b.errorf(at.line, at.column, "connection to %s lacks the interface: write %s s1/0", d.name, d.name)
+	case len(words) > 2 && d.vswitch != nil:
+		extra := o.word(words[2].index)
+		b.errorf(extra.line, extra.column, "connection has %d words: expected %s and the number of a port", len(words), d.name)
 	case len(words) > 2:
 		extra := o.word(words[2].index)
 		b.errorf(extra.line, extra.column, "connection has %d words: expected DEVICE INTERFACE", len(words))
-	case d.router == nil: // a switch or another emulator's device; already reported
+	case d.vswitch != nil:
+		at := o.word(words[1].index)
+		n, ok := parsePort(words[1].text)
+		if !ok {
+			b.errorf(at.line, at.column, "%q is not the number of a port: the ports of %s %s are 0 to %d", short(words[1].text), d.vswitch.Type, d.name, maxPort)
+			return
+		}
+		c.to = d.refer(n, at)
+	case d.router == nil: // another emulator's or machine's device; already reported
 	default:
 		at := o.word(words[1].index)
 		i, err := parseInterface(words[1].text)
@@ -122,23 +187,6 @@ func (b *builder) target(c *connection) {
 		}
 		c.to = b.refer(d, i, at)
 	}
-}
-
-// nio refuses a connection to something outside of the lab.
-func (b *builder) nio(o *option, at pos) {
-	typ, rest, _ := strings.Cut(o.value, ":")
-	for _, t := range nioTypes {
-		if !strings.EqualFold(typ, t) {
-			continue
-		}
-		if strings.Contains(rest, `\`) {
-			b.errorf(at.line, at.column, "%s names an interface of Windows; on Linux write NIO_linux_eth:eth0 with an interface that \"ip link\" lists", short(o.value))
-			return
-		}
-		b.errorf(at.line, at.column, "%s connections are not supported yet", t)
-		return
-	}
-	b.errorf(at.line, at.column, "unknown connection %q%s; the kinds are %s", short(typ), didYouMean(typ, nioTypes), strings.Join(nioTypes, " "))
 }
 
 // adapters settles what is in each slot of a router and lists its ports.
@@ -294,54 +342,86 @@ func (r *Router) portRange(slot int) string {
 
 // link makes the link of a connection whose ends are known.
 func (b *builder) link(c *connection) {
-	if c.from.port < 0 || c.lan == "" && (c.to == nil || c.to.port < 0) {
+	if c.from.port < 0 || c.to != nil && c.to.port < 0 {
 		return
 	}
-	from := End{Device: c.from.device.name, Port: c.from.iface.String()}
-	l := Link{A: from, Kind: c.from.iface.kind(), Line: c.opt.at.line}
-	at := c.opt.at
-	if c.lan != "" {
-		if l.Kind != Ethernet {
-			b.errorf(at.line, at.column, "cannot connect %s (%s) to a LAN (ethernet)", c.from.iface, l.Kind)
+	l := Link{A: c.from.end(), Line: c.opt.at.line}
+	at, targetAt := c.opt.at, c.opt.word(c.words[0].index)
+	var what string
+	var kinds []Kind
+	switch {
+	case c.to != nil:
+		l.B, what, kinds, targetAt = c.to.end(), c.to.String(), c.to.kinds(), c.to.at
+		if l.A == l.B {
+			b.errorf(at.line, at.column, "%s is connected to itself", l.A)
 			return
 		}
-		l.B = End{LAN: c.lan}
-	} else {
-		l.B = End{Device: c.to.device.name, Port: c.to.iface.String()}
-		switch kind := c.to.iface.kind(); {
-		case l.A == l.B:
-			b.errorf(at.line, at.column, "%s %s is connected to itself", l.A.Device, l.A.Port)
-			return
-		case kind != l.Kind:
-			b.errorf(at.line, at.column, "cannot connect %s (%s) to %s (%s)", c.from.iface, l.Kind, c.to.iface, kind)
-			return
+	case c.lan != "":
+		l.B, what, kinds = End{LAN: c.lan}, "a LAN", []Kind{Ethernet}
+	case c.nio != NIO{}:
+		at = targetAt
+		l.B, what, kinds = End{NIO: c.nio}, c.nio.String(), slices.DeleteFunc([]Kind{Ethernet, Serial, ATM, POS}, func(k Kind) bool { return !c.nio.Carries(k) })
+	default:
+		return
+	}
+	var common []Kind
+	for _, k := range c.from.kinds() {
+		if slices.Contains(kinds, k) {
+			common = append(common, k)
 		}
+	}
+	switch len(common) {
+	case 0:
+		b.errorf(at.line, at.column, "cannot connect %s (%s) to %s (%s)", c.from, orKinds(c.from.kinds()), what, orKinds(kinds))
+		return
+	case 1:
+		l.Kind = common[0]
+	default:
+		b.errorf(c.from.at.line, c.from.at.column, "cannot tell whether port %d of %s is ethernet or atm: no circuit names it; write %d = PORT:VPI:VCI or PORT = %d:VPI:VCI",
+			c.from.port, c.from.device.name, c.from.port, c.from.port)
+		return
 	}
 	// The same link written in both sections is one link.
 	for _, e := range []End{l.A, l.B} {
 		used, ok := b.ports[portKey{e.Device, e.Port}]
-		if !ok || e.LAN != "" {
+		if !ok || e.Device == "" {
 			continue
 		}
 		o := b.lab.Links[used]
 		if !o.same(l) {
-			where := at
+			where := c.from.at
 			if e == l.B {
-				where = c.to.at
+				where = targetAt
 			}
-			b.errorf(where.line, where.column, "%s %s is already connected to %s (line %d)", e.Device, e.Port, o.other(e), o.Line)
+			b.errorf(where.line, where.column, "%s is already connected to %s (line %d)", e, o.other(e), o.Line)
 		}
 		return
 	}
-	for _, e := range []End{l.A, l.B} {
-		if e.LAN == "" {
-			b.ports[portKey{e.Device, e.Port}] = len(b.lab.Links)
-		} else if !b.lans[e.LAN] {
-			b.lans[e.LAN] = true
-			b.lab.LANs = append(b.lab.LANs, &LAN{ID: e.LAN})
+	if l.B.LAN != "" && !b.lans[l.B.LAN] {
+		b.lans[l.B.LAN] = true
+		b.lab.LANs = append(b.lab.LANs, &LAN{ID: l.B.LAN})
+	}
+	for _, r := range []*reference{c.from, c.to} {
+		if r == nil {
+			continue
+		}
+		e := r.end()
+		b.ports[portKey{e.Device, e.Port}] = len(b.lab.Links)
+		if r.device.vswitch != nil {
+			r.device.vswitch.plug(r.port, l)
 		}
 	}
+	b.claim(c, l)
 	b.lab.Links = append(b.lab.Links, l)
+}
+
+// orKinds lists kinds for a message: ethernet or atm.
+func orKinds(kinds []Kind) string {
+	var words []string
+	for _, k := range kinds {
+		words = append(words, string(k))
+	}
+	return strings.Join(words, " or ")
 }
 
 // String names the end as messages and lab files do: R1 s1/0, S1 3, LAN 1 or

@@ -6,7 +6,7 @@ import (
 )
 
 // dump writes a lab in a few stable lines: a router a line with its slots and
-// console, then the links.
+// console, a switch a line with its ports and circuits, then the links.
 func dump(l *Lab) string {
 	var b strings.Builder
 	for _, r := range l.Routers {
@@ -24,6 +24,20 @@ func dump(l *Lab) string {
 		fmt.Fprintf(&b, " console %d", r.Console)
 		if r.AUX != 0 {
 			fmt.Fprintf(&b, " aux %d", r.AUX)
+		}
+		b.WriteByte('\n')
+	}
+	for _, s := range l.Switches {
+		fmt.Fprintf(&b, "%s %s", s.Name, s.Type)
+		for i, p := range s.Ports {
+			what := p.Config()
+			if what == "" {
+				what = string(p.Kind)
+			}
+			fmt.Fprintf(&b, "%s %s %s", strings.Repeat(",", min(i, 1)), p.Name(), what)
+		}
+		for _, c := range s.Circuits {
+			fmt.Fprintf(&b, "; %s", c)
 		}
 		b.WriteByte('\n')
 	}

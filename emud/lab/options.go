@@ -24,7 +24,9 @@ const (
 	inServer
 	inDefaults
 	inRouter
+	inSwitch
 	inDevice = inDefaults | inRouter
+	inWindow = inDevice | inSwitch // what graphical programs keep
 )
 
 // value is a checked option.
@@ -117,7 +119,7 @@ var specs = map[string]spec{
 	"idlemax":     {inTop | inDevice, nil, number(1, maxInt)},
 	"idlesleep":   {inTop | inDevice, nil, number(1, maxInt)},
 	"debug":       {inTop, nil, number(0, 9)},
-	"version":     {inTop | inDevice, nil, anyText},
+	"version":     {inTop | inWindow, nil, anyText},
 	"port":        {inServer, nil, number(1, 65535)},
 	"workingdir":  {inServer, nil, anyText},
 	"udp":         {inServer, nil, number(1, 65535)},
@@ -176,9 +178,9 @@ var specs = map[string]spec{
 		}
 		return 0, nil
 	}},
-	"x": {inDevice, nil, anyText}, "y": {inDevice, nil, anyText}, "z": {inDevice, nil, anyText},
-	"hx": {inDevice, nil, anyText}, "hy": {inDevice, nil, anyText},
-	"symbol": {inDevice, nil, anyText}, "key": {inDevice, nil, anyText}, "chassis": {inDevice, nil, anyText},
+	"x": {inWindow, nil, anyText}, "y": {inWindow, nil, anyText}, "z": {inWindow, nil, anyText},
+	"hx": {inWindow, nil, anyText}, "hy": {inWindow, nil, anyText},
+	"symbol": {inWindow, nil, anyText}, "key": {inWindow, nil, anyText}, "chassis": {inWindow, nil, anyText},
 }
 
 func checkModel(text string) (int, error) {

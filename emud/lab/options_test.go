@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bytes"
 	"os"
 	"reflect"
 	"strings"
@@ -148,7 +149,7 @@ func TestOptionMessages(t *testing.T) {
 			1:2: bad server name "localhost:0": the port is a number from 1 to 65535
 			2:2: bad server name "my host": expected [localhost] or [localhost:7200]
 			3:1: note: all sections of this machine are this daemon; their ports and udp have no effect
-			6:2: remote servers are not supported yet: "10.0.0.1" is not a name of this machine; write localhost`},
+			6:2: other machines are not supported: "10.0.0.1" is not a name of this machine; write localhost, and connect to a router there with NIO_udp`},
 		{"chassis", "[localhost]\n[[ROUTER R1]]\nchassis = 3640\n[[ROUTER R2]]\nchassis = 7200\n[[ROUTER R3]]\nchassis = 2621XM", `
 			3:11: warning: chassis 3640 contradicts model 7200; the model holds
 			R1 7200 console 2000
@@ -325,12 +326,18 @@ func TestTutorialLabs(t *testing.T) {
 			Leela f1/0 - LAN 2
 			Kif f0/0 - LAN 1
 			Kif f1/0 - LAN 2`,
-		"ethsw1.net":       `22:5: ETHSW switches are not supported yet`,
-		"frame_relay1.net": `23:5: FRSW switches are not supported yet`,
+		"ethsw1.net": `27:17: NIO_gen_eth:\Device\NPF_{B00A38DD-F10B-43B4-99F4-B4A07848448… names an interface of Windows; on Linux write NIO_linux_eth:eth0 with an interface that "ip link" lists`,
+		"frame_relay1.net": `
+			R1 7200 1:PA-8T console 2000
+			R2 7200 1:PA-8T console 2001
+			R3 7200 1:PA-8T console 2002
+			F1 FRSW 1 serial, 2 serial, 3 serial; 1:102 = 2:201; 1:103 = 3:301; 2:203 = 3:302
+			R1 s1/0 - F1 1
+			R2 s1/0 - F1 2
+			R3 s1/0 - F1 3`,
 		"multiserver.net": `
-			5:2: remote servers are not supported yet: "xplt" is not a name of this machine; write localhost
-			17:2: remote servers are not supported yet: "bender" is not a name of this machine; write localhost
-			18:1: note: workingdir has no effect: a lab's files are kept with the lab`,
+			5:2: other machines are not supported: "xplt" is not a name of this machine; write localhost, and connect to a router there with NIO_udp
+			17:2: other machines are not supported: "bender" is not a name of this machine; write localhost, and connect to a router there with NIO_udp`,
 	} {
 		text, err := os.ReadFile("testdata/" + file)
 		if err != nil {
@@ -340,7 +347,21 @@ func TestTutorialLabs(t *testing.T) {
 			t.Errorf("%s: got:\n%swant:\n%s", file, got, want)
 		}
 	}
-	text, _ := os.ReadFile("testdata/simple1.net")
+	// The host's interface as the comment in the file has it for Linux.
+	text, _ := os.ReadFile("testdata/ethsw1.net")
+	i := bytes.LastIndex(text, []byte("NIO_gen_eth:"))
+	if got, want := outcome(string(text[:i])+"NIO_gen_eth:eth0\n"), lines(`
+		R1 7200 1:PA-FE-TX console 2000
+		R2 7200 1:PA-FE-TX console 2001
+		R3 7200 1:PA-FE-TX console 2002
+		S1 ETHSW 1 access 1, 2 access 20, 3 dot1q 1, 4 dot1q 1
+		R1 f1/0 - S1 1
+		R2 f1/0 - S1 2
+		R3 f1/0 - S1 3
+		S1 4 - NIO_gen_eth:eth0`); got != want {
+		t.Errorf("ethsw1.net for Linux: got:\n%swant:\n%s", got, want)
+	}
+	text, _ = os.ReadFile("testdata/simple1.net")
 	l, _ := Parse("simple1.net", text)
 	for _, r := range l.Routers {
 		if l.Name != "simple1" || r.RAM != 160 || r.NPE != "npe-400" || r.Unsupported != "" || !r.AutoStart ||

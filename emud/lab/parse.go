@@ -55,10 +55,12 @@ type builder struct {
 	// topModel is the model option of the top level, even one that is not known.
 	topModel string
 	devices  map[string]*device
-	order    []*device // the routers, in file order
+	order    []*device // the routers and switches, in file order
 	conns    []*connection
+	left     []portKey // targets of connections that are not made
 	lans     map[string]bool
 	ports    map[portKey]int // index in lab.Links of the link on a port
+	claims   map[string]Link // what the NIO of a link has for itself
 	// One notice a file about options of servers that mean nothing here.
 	servers                   int
 	portNotice, workdirNotice bool
@@ -66,10 +68,12 @@ type builder struct {
 
 // device is what a name on the right side of a connection can mean.
 type device struct {
-	name    string
-	at      pos
-	router  *Router // nil: a switch or a device of another emulator
-	model   *model  // nil when the model is not known
+	name string
+	at   pos
+	// router or vswitch is set; neither in a device of another emulator or machine.
+	router  *Router
+	vswitch *vswitch
+	model   *model // nil when the model is not known
 	values  settings
 	section int                  // number of the server section
 	wanted  map[int][]*reference // by slot
@@ -92,8 +96,9 @@ func (b *builder) file(root *section) {
 			b.server(s)
 		case len(fields(s.name)) > 1 && !strings.Contains(s.name, ":") || b.isForeign(s.name):
 			b.oddServer(s)
+		case b.isRemote(s):
+			b.leaveOut(s)
 		default:
-			b.serverName(s)
 			b.server(s)
 		}
 	}
@@ -122,11 +127,7 @@ func (b *builder) isForeign(name string) bool {
 func (b *builder) oddServer(s *section) {
 	if b.isForeign(s.name) {
 		b.warnf(s.at.line, s.at.column, "[%s] is for another emulator: its devices, and links to them, are left out", short(s.name))
-		for _, d := range s.sections {
-			if _, name, ok := splitDevice(d.name); ok && b.devices[name] == nil {
-				b.devices[name] = &device{name: name, at: d.at}
-			}
-		}
+		b.leaveOut(s)
 		return
 	}
 	if typ, _, _ := splitDevice(s.name); isDeviceType(typ) {
@@ -137,28 +138,43 @@ func (b *builder) oddServer(s *section) {
 	b.server(s)
 }
 
-// serverName checks the name of a server section.
-func (b *builder) serverName(s *section) {
+// leaveOut notes the devices of a section that is not part of this lab, so that
+// no complaints follow from their absence.
+func (b *builder) leaveOut(s *section) {
+	for _, d := range s.sections {
+		if _, name, ok := splitDevice(d.name); ok && b.devices[name] == nil {
+			b.devices[name] = &device{name: name, at: d.at}
+		}
+		for _, o := range d.options {
+			b.outside(o.value)
+		}
+	}
+}
+
+// isRemote checks the name of a server section and reports whether it is one
+// of another machine, which it refuses.
+func (b *builder) isRemote(s *section) bool {
 	host, port := s.name, ""
 	if i := strings.LastIndexByte(s.name, ':'); i >= 0 && !b.isLocal(s.name) {
 		host, port = strings.TrimSpace(s.name[:i]), strings.TrimSpace(s.name[i+1:])
 		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
 			b.errorf(s.at.line, s.nameAt.column, "bad server name %q: the port is a number from 1 to 65535", short(s.name))
-			return
+			return false
 		}
 	}
 	if isDeviceType(host) || modelTable[host] != nil {
 		b.errorf(s.at.line, s.at.column, "[%s] is no server; device and defaults sections take two brackets", short(s.name))
-		return
+		return false
 	}
 	if !b.isLocal(host) {
-		b.errorf(s.at.line, s.nameAt.column, "remote servers are not supported yet: %q is not a name of this machine; write localhost", short(host))
-		return
+		b.errorf(s.at.line, s.nameAt.column, "other machines are not supported: %q is not a name of this machine; write localhost, and connect to a router there with NIO_udp", short(host))
+		return true
 	}
 	b.servers++
 	if b.servers == 2 || port != "" && port != "7200" {
 		b.noticePort(s.at)
 	}
+	return false
 }
 
 func (b *builder) noticePort(at pos) {
@@ -251,7 +267,7 @@ func validName(name string) bool {
 
 // reservedNames are files of a lab's directory, which holds its devices too,
 // and the word that is no device on the right side of a connection.
-var reservedNames = []string{"status", "ctl", "errors", "result", "topology.dot", "topology.svg", "captures", "files"}
+var reservedNames = []string{"status", "ctl", "errors", "result", "topology.dot", "topology.svg", "captures", "files", "live.pcapng"}
 
 // device reads a device section.
 func (b *builder) device(s *section, typ, name string, server settings, defaults map[string]settings, index int) {
@@ -268,14 +284,9 @@ func (b *builder) device(s *section, typ, name string, server settings, defaults
 	} else {
 		b.devices[name] = d
 	}
+	b.order = append(b.order, d)
 	if typ != "ROUTER" {
-		what := "switches are"
-		if typ == "HUB" {
-			what = "sections are"
-		} else if typ == "ATMBR" {
-			what = "bridges are"
-		}
-		b.errorf(s.at.line, s.at.column, "%s %s not supported yet", typ, what)
+		b.virtual(d, s, typ, server)
 		return
 	}
 	b.router(d, s, server, defaults)
@@ -285,7 +296,6 @@ func (b *builder) router(d *device, s *section, server settings, defaults map[st
 	r := &Router{Name: d.name, Line: s.at.line, Instance: len(b.lab.Routers)}
 	d.router = r
 	b.lab.Routers = append(b.lab.Routers, r)
-	b.order = append(b.order, d)
 
 	d.model = modelTable["7200"]
 	if b.topModel != "" {
@@ -368,20 +378,8 @@ func (b *builder) apply(d *device, own, server settings) {
 	if c, err := base64.StdEncoding.DecodeString(withoutBlanks(text("configuration", ""))); err == nil {
 		r.Configuration = string(c)
 	}
-	r.AutoStart = true
-	for _, s := range []settings{b.top, server, own} {
-		if v, ok := s["autostart"]; ok {
-			r.AutoStart = v.n == 1
-		}
-	}
-	for _, w := range windowWords {
-		if v, ok := d.values[w]; ok {
-			if r.Window == nil {
-				r.Window = map[string]string{}
-			}
-			r.Window[w] = v.text
-		}
-	}
+	r.AutoStart = autoStart(b.top, server, own)
+	r.Window = window(d.values)
 	r.consoleBase = 2000
 	if v, ok := server["console"]; ok {
 		r.consoleBase = v.n
@@ -395,6 +393,31 @@ func (b *builder) apply(d *device, own, server settings) {
 	if v, ok := d.values["aux"]; ok {
 		r.AUX, r.auxSet = v.n, true
 	}
+}
+
+// autoStart is the last autostart of the settings, weakest first.
+func autoStart(from ...settings) bool {
+	on := true
+	for _, s := range from {
+		if v, ok := s["autostart"]; ok {
+			on = v.n == 1
+		}
+	}
+	return on
+}
+
+// window picks what a graphical program keeps; nil when there is nothing.
+func window(from settings) map[string]string {
+	var out map[string]string
+	for _, w := range windowWords {
+		if v, ok := from[w]; ok {
+			if out == nil {
+				out = map[string]string{}
+			}
+			out[w] = v.text
+		}
+	}
+	return out
 }
 
 // References returns what the cnfg options of a lab file name, each once, in

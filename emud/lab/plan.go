@@ -149,14 +149,14 @@ func changes(old, now *Switch) (parts []string) {
 			parts = append(parts, fmt.Sprintf("port %s is %s now, was %s", p.Name(), p.Config(), o.Config()))
 		}
 	}
-	had2, has2 := index(old.Circuits, Circuit.key), index(now.Circuits, Circuit.key)
+	oldCircuits, newCircuits := index(old.Circuits, Circuit.key), index(now.Circuits, Circuit.key)
 	for _, c := range old.Circuits {
-		if _, stays := has2[c.key()]; !stays {
+		if _, stays := newCircuits[c.key()]; !stays {
 			parts = append(parts, fmt.Sprintf("circuit %s removed", c))
 		}
 	}
 	for _, c := range now.Circuits {
-		if _, was := had2[c.key()]; !was {
+		if _, was := oldCircuits[c.key()]; !was {
 			parts = append(parts, fmt.Sprintf("circuit %s added", c))
 		}
 	}
@@ -263,17 +263,34 @@ func Diff(old, new *Lab) Plan {
 	}
 	oldRouters, newRouters := index(old.Routers, routerName), index(new.Routers, routerName)
 	oldLANs, newLANs := index(old.LANs, lanName), index(new.LANs, lanName)
+	oldSwitches, newSwitches := index(old.Switches, switchName), index(new.Switches, switchName)
 	oldLinks, newLinks := index(old.Links, Link.key), index(new.Links, Link.key)
+	// A switch of another type is another device, though it has the name.
+	replaced := map[string]bool{}
+	for _, s := range old.Switches {
+		if n := newSwitches[s.Name]; n != nil && n.Type != s.Type {
+			replaced[s.Name] = true
+		}
+	}
+	stays := func(l Link, in map[linkKey]Link) bool {
+		_, there := in[l.key()]
+		return there && !replaced[l.A.Device] && !replaced[l.B.Device]
+	}
 
 	var p Plan
 	for _, l := range slices.Backward(old.Links) {
-		if _, stays := newLinks[l.key()]; !stays {
+		if !stays(l, newLinks) {
 			p = append(p, RemoveLink{l})
 		}
 	}
 	for _, l := range slices.Backward(old.LANs) {
 		if _, stays := newLANs[l.ID]; !stays {
 			p = append(p, RemoveLAN{l})
+		}
+	}
+	for _, s := range slices.Backward(old.Switches) {
+		if newSwitches[s.Name] == nil || replaced[s.Name] {
+			p = append(p, RemoveSwitch{s})
 		}
 	}
 	for _, r := range slices.Backward(old.Routers) {
@@ -288,9 +305,19 @@ func Diff(old, new *Lab) Plan {
 			}
 		}
 	}
+	for _, s := range new.Switches {
+		if o := oldSwitches[s.Name]; o != nil && !replaced[s.Name] && changes(o, s) != nil {
+			p = append(p, ChangeSwitch{o, s})
+		}
+	}
 	for _, r := range new.Routers {
 		if _, was := oldRouters[r.Name]; !was {
 			p = append(p, AddRouter{r})
+		}
+	}
+	for _, s := range new.Switches {
+		if oldSwitches[s.Name] == nil || replaced[s.Name] {
+			p = append(p, AddSwitch{s})
 		}
 	}
 	for _, l := range new.LANs {
@@ -299,7 +326,7 @@ func Diff(old, new *Lab) Plan {
 		}
 	}
 	for _, l := range new.Links {
-		if _, was := oldLinks[l.key()]; !was {
+		if !stays(l, oldLinks) {
 			p = append(p, AddLink{l})
 		}
 	}
@@ -307,6 +334,7 @@ func Diff(old, new *Lab) Plan {
 }
 
 func routerName(r *Router) string { return r.Name }
+func switchName(s *Switch) string { return s.Name }
 func lanName(l *LAN) string       { return l.ID }
 
 func index[K comparable, V any](list []V, key func(V) K) map[K]V {

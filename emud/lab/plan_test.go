@@ -119,15 +119,19 @@ func TestInherit(t *testing.T) {
 
 // state is what a daemon holds while a plan is applied.
 type state struct {
-	routers map[string]*Router
-	lans    map[string]bool
-	links   map[linkKey]bool
+	routers  map[string]*Router
+	switches map[string]*Switch
+	lans     map[string]bool
+	links    map[linkKey]bool
 }
 
 func stateOf(l *Lab) state {
-	s := state{map[string]*Router{}, map[string]bool{}, map[linkKey]bool{}}
+	s := state{map[string]*Router{}, map[string]*Switch{}, map[string]bool{}, map[linkKey]bool{}}
 	for _, r := range l.Routers {
 		s.routers[r.Name] = r
+	}
+	for _, w := range l.Switches {
+		s.switches[w.Name] = w
 	}
 	for _, n := range l.LANs {
 		s.lans[n.ID] = true
@@ -140,47 +144,71 @@ func stateOf(l *Lab) state {
 
 // apply does a step and complains when it is not possible at that point.
 func (s state) apply(t testing.TB, step Step) {
-	ends := func(l Link) bool {
-		for _, e := range []End{l.A, l.B} {
-			if e.LAN != "" && !s.lans[e.LAN] {
-				return false
+	has := func(e End, k Kind) bool {
+		switch {
+		case e.LAN != "":
+			return s.lans[e.LAN]
+		case e.NIO != NIO{}:
+			return e.NIO.Carries(k)
+		}
+		if w := s.switches[e.Device]; w != nil {
+			return slices.ContainsFunc(w.Ports, func(p SwitchPort) bool { return p.Name() == e.Port && p.Kind == k })
+		}
+		r := s.routers[e.Device]
+		return r != nil && slices.ContainsFunc(r.Ports, func(p Port) bool { return p.Name == e.Port && p.Kind == k })
+	}
+	// uses reports whether a link ends at a port, or anywhere at a device or LAN.
+	uses := func(e End) bool {
+		for k := range s.links {
+			for _, u := range []End{k.a, k.b} {
+				if u == e || e.Port == "" && u.Device == e.Device && u.LAN == e.LAN && u.NIO == e.NIO {
+					return true
+				}
 			}
-			if e.LAN == "" {
-				r := s.routers[e.Device]
-				if r == nil || !slices.ContainsFunc(r.Ports, func(p Port) bool { return p.Name == e.Port && p.Kind == l.Kind }) {
+		}
+		return false
+	}
+	free := func(e End) bool { return e.Device == "" || !uses(e) }
+	// plugged reports whether all links of the switch end at ports that it has.
+	plugged := func(w *Switch) bool {
+		for k := range s.links {
+			for _, u := range []End{k.a, k.b} {
+				if u.Device == w.Name && !slices.ContainsFunc(w.Ports, func(p SwitchPort) bool { return p.Name() == u.Port && p.Kind == k.kind }) {
 					return false
 				}
 			}
 		}
 		return true
 	}
-	inUse := func(e End) bool {
-		for k := range s.links {
-			if k.a == e || k.b == e || e.Port == "" && (k.a.Device == e.Device && k.a.LAN == e.LAN || k.b.Device == e.Device && k.b.LAN == e.LAN) {
-				return true
-			}
-		}
-		return false
-	}
 	ok := false
 	switch x := step.(type) {
 	case AddRouter:
-		ok = s.routers[x.Router.Name] == nil
+		ok = s.routers[x.Router.Name] == nil && s.switches[x.Router.Name] == nil
 		s.routers[x.Router.Name] = x.Router
 	case RemoveRouter:
-		ok = s.routers[x.Router.Name] != nil && !inUse(End{Device: x.Router.Name})
+		ok = s.routers[x.Router.Name] != nil && !uses(End{Device: x.Router.Name})
 		delete(s.routers, x.Router.Name)
 	case ChangeRouter:
 		ok = s.routers[x.Old.Name] == x.Old && x.Old.Name == x.New.Name
 		s.routers[x.New.Name] = x.New
+	case AddSwitch:
+		ok = s.switches[x.Switch.Name] == nil && s.routers[x.Switch.Name] == nil
+		s.switches[x.Switch.Name] = x.Switch
+	case RemoveSwitch:
+		ok = s.switches[x.Switch.Name] != nil && !uses(End{Device: x.Switch.Name})
+		delete(s.switches, x.Switch.Name)
+	case ChangeSwitch:
+		ok = s.switches[x.Old.Name] == x.Old && x.Old.Name == x.New.Name && x.Old.Type == x.New.Type && plugged(x.New)
+		s.switches[x.New.Name] = x.New
 	case AddLAN:
 		ok = !s.lans[x.LAN.ID]
 		s.lans[x.LAN.ID] = true
 	case RemoveLAN:
-		ok = s.lans[x.LAN.ID] && !inUse(End{LAN: x.LAN.ID})
+		ok = s.lans[x.LAN.ID] && !uses(End{LAN: x.LAN.ID})
 		delete(s.lans, x.LAN.ID)
 	case AddLink:
-		ok = ends(x.Link) && !s.links[x.Link.key()] && (x.Link.A.LAN != "" || !inUse(x.Link.A)) && (x.Link.B.LAN != "" || !inUse(x.Link.B))
+		l := x.Link
+		ok = has(l.A, l.Kind) && has(l.B, l.Kind) && !s.links[l.key()] && free(l.A) && free(l.B)
 		s.links[x.Link.key()] = true
 	case RemoveLink:
 		ok = s.links[x.Link.key()]
@@ -201,7 +229,7 @@ func checkPlan(t testing.TB, a, b *Lab) {
 	for _, step := range Diff(a, b) {
 		s.apply(t, step)
 	}
-	if len(s.routers) != len(want.routers) || len(s.lans) != len(want.lans) || len(s.links) != len(want.links) {
+	if len(s.routers) != len(want.routers) || len(s.switches) != len(want.switches) || len(s.lans) != len(want.lans) || len(s.links) != len(want.links) {
 		t.Errorf("the plan ends in %v, want %v", s, want)
 	}
 	for name, r := range want.routers {
@@ -209,6 +237,13 @@ func checkPlan(t testing.TB, a, b *Lab) {
 			t.Errorf("the plan lacks router %s", name)
 		} else if c, changed := change(s.routers[name], r); changed {
 			t.Errorf("the plan leaves %s", c)
+		}
+	}
+	for name, w := range want.switches {
+		if s.switches[name] == nil || s.switches[name].Type != w.Type {
+			t.Errorf("the plan lacks %s %s", w.Type, name)
+		} else if c := changes(s.switches[name], w); c != nil {
+			t.Errorf("the plan leaves %s: %v", name, c)
 		}
 	}
 	for id := range want.lans {

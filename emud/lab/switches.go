@@ -2,8 +2,15 @@ package lab
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 )
+
+// Sections of virtual switches.
+//
+// Source: lab-files-and-console reference, sections 4 and 5.
 
 // Switch is a section of a virtual switch: [[ETHSW name]], [[FRSW name]],
 // [[ATMSW name]], [[ATMBR name]] or [[HUB name]].
@@ -65,55 +72,205 @@ func (s *Switch) Port(number int) (p SwitchPort, ok bool) {
 	return SwitchPort{}, false
 }
 
-// Circuit joins two ends in a switch, both ways: a PVC of an FRSW, a VP (both
-// VCIs are -1) or VC of an ATMSW. An ATMBR's is from an Ethernet port to a VC.
-type Circuit struct {
-	From, To CircuitEnd
-	Line     int
+// maxPort is the highest number of a switch's port.
+const maxPort = 1023
+
+// The modes of an ETHSW's port, and the types of the outer tag of a qinq port
+// (netio-hypervisor reference, section 5: ethsw set_qinq_port).
+var (
+	modes      = []string{"access", "dot1q", "qinq"}
+	etherTypes = []int{defaultEtherType, 0x88a8, 0x9100, 0x9200}
+)
+
+// switchLines tells for each type of switch what its lines may be.
+var switchLines = map[string]string{
+	"ETHSW": "PORT = access VLAN, PORT = dot1q VLAN or PORT = qinq VLAN, with what it connects to behind it or not",
+	"FRSW":  "PORT:DLCI = PORT:DLCI or PORT = DEVICE INTERFACE",
+	"ATMSW": "PORT:VPI = PORT:VPI, PORT:VPI:VCI = PORT:VPI:VCI or PORT = DEVICE INTERFACE",
+	"ATMBR": "PORT = PORT:VPI:VCI or PORT = DEVICE INTERFACE",
+	"HUB":   "PORT = DEVICE INTERFACE",
 }
 
-// CircuitEnd is a port, and what carries the circuit there.
-type CircuitEnd struct {
-	Port     int
-	DLCI     int // 1 to 1022; 0: this is no Frame Relay
-	VPI, VCI int // -1: none
+// vswitch is a switch that is being read.
+type vswitch struct {
+	*Switch
+	ports map[int]*SwitchPort
+	// defined is the place of the line "PORT = ..." of a port.
+	defined map[int]pos
+	// named are the ports that a connection names, whether it could be made or
+	// not.
+	named    map[int]bool
+	circuits []circuitLine
+	ends     map[CircuitEnd]Circuit
+	// mapped is the first place of each port in a circuit.
+	mapped map[int]pos
 }
 
-// String is the circuit as lab files write it: 1:102 = 2:201.
-func (c Circuit) String() string { return fmt.Sprintf("%s = %s", c.From, c.To) }
+// virtual reads the section of a switch.
+func (b *builder) virtual(d *device, s *section, typ string, server settings) {
+	sw := &vswitch{
+		Switch: &Switch{Name: d.name, Line: s.at.line, Type: typ, AutoStart: autoStart(b.top, server)},
+		ports:  map[int]*SwitchPort{}, defined: map[int]pos{}, named: map[int]bool{},
+		ends: map[CircuitEnd]Circuit{}, mapped: map[int]pos{},
+	}
+	d.vswitch = sw
+	b.lab.Switches = append(b.lab.Switches, sw.Switch)
+	own := settings{}
+	for _, o := range s.options {
+		switch {
+		case o.key[0] < '0' || o.key[0] > '9':
+			b.check(o, inSwitch, nil, own, func(o *option, format string, args ...any) {
+				b.optionError(o, "%s; a line of %s is %s", fmt.Sprintf(format, args...), typ, switchLines[typ])
+			})
+		case o.value == "None": // written by programs for "not set"
+		case strings.Contains(o.key, ":"):
+			b.circuit(sw, o)
+		default:
+			b.portLine(d, o)
+		}
+	}
+	sw.Window = window(own)
+}
 
-// String is the end as lab files write it: PORT, PORT:DLCI, PORT:VPI or
-// PORT:VPI:VCI.
-func (e CircuitEnd) String() string {
+// portLine reads a line "PORT = ...".
+func (b *builder) portLine(d *device, o *option) {
+	sw := d.vswitch
+	n, ok := parsePort(o.key)
+	if !ok {
+		b.errorf(o.at.line, o.at.column, "%q is not the number of a port: the ports of a switch are 0 to %d", short(o.key), maxPort)
+		b.outside(o.value)
+		return
+	}
+	if first, twice := sw.defined[n]; twice {
+		b.errorf(o.at.line, o.at.column, "port %d is written twice in this section (first on line %d)", n, first.line)
+		return
+	}
+	sw.defined[n] = o.at
+	p := sw.port(n, o.at.line)
+	words := fields(o.value)
 	switch {
-	case e.DLCI != 0:
-		return fmt.Sprintf("%d:%d", e.Port, e.DLCI)
-	case e.VPI < 0:
-		return strconv.Itoa(e.Port)
-	case e.VCI < 0:
-		return fmt.Sprintf("%d:%d", e.Port, e.VPI)
+	case sw.Type == "ETHSW":
+		words = b.mode(p, o, words)
+	case sw.Type == "ATMBR" && strings.Contains(words[0].text, ":") && !isNIO(words[0].text):
+		b.bridge(sw, n, o, words[0])
+		words = words[1:]
 	}
-	return fmt.Sprintf("%d:%d:%d", e.Port, e.VPI, e.VCI)
+	if len(words) > 0 {
+		b.conns = append(b.conns, &connection{from: d.refer(n, o.at), opt: o, words: words})
+	}
 }
 
-// key identifies the circuit by its ends, whichever the file has first.
-func (c Circuit) key() [2]CircuitEnd {
-	a, b := c.From, c.To
-	if b.less(a) {
-		a, b = b, a
+// mode reads how a port of an ETHSW is configured, and returns the words of
+// what it connects to, if any.
+func (b *builder) mode(p *SwitchPort, o *option, words []field) []field {
+	at := o.word(words[0].index)
+	mode := strings.ToLower(words[0].text)
+	if !slices.Contains(modes, mode) {
+		b.errorf(at.line, at.column, "unknown port type %q%s; the types are %s: write %s = access 1", short(words[0].text),
+			didYouMean(mode, modes), strings.Join(modes, " "), o.key)
+		b.outside(o.value)
+		return nil
 	}
-	return [2]CircuitEnd{a, b}
+	if len(words) < 2 {
+		b.errorf(at.line, at.column, "%s lacks the VLAN: write %s = %s 1", mode, o.key, mode)
+		return nil
+	}
+	p.Mode = mode
+	vlan, ok := unsigned(words[1].text, 1, 4094)
+	if !ok {
+		at := o.word(words[1].index)
+		b.errorf(at.line, at.column, "VLAN %q: expected a number from 1 to 4094", short(words[1].text))
+	}
+	p.VLAN = vlan
+	if mode == "qinq" {
+		p.EtherType = defaultEtherType
+	}
+	words = words[2:]
+	if len(words) == 0 || !strings.HasPrefix(strings.ToLower(words[0].text), "0x") {
+		return words
+	}
+	at = o.word(words[0].index)
+	t, err := strconv.ParseUint(words[0].text, 0, 16)
+	switch {
+	case mode != "qinq":
+		b.errorf(at.line, at.column, "%s: only a qinq port has an Ethernet type", short(words[0].text))
+	case err != nil || !slices.Contains(etherTypes, int(t)):
+		b.errorf(at.line, at.column, "Ethernet type %q: expected 0x8100, 0x88a8, 0x9100 or 0x9200", short(words[0].text))
+	}
+	p.EtherType = int(t)
+	return words[1:]
 }
 
-func (e CircuitEnd) less(o CircuitEnd) bool {
-	if e.Port != o.Port {
-		return e.Port < o.Port
+// unsigned reads a number without sign.
+func unsigned(text string, low, high int) (int, bool) {
+	n, err := strconv.ParseUint(text, 10, 31)
+	return int(n), err == nil && int(n) >= low && int(n) <= high
+}
+
+// parsePort reads the number of a switch's port.
+func parsePort(text string) (int, bool) { return unsigned(strings.TrimSpace(text), 0, maxPort) }
+
+// port returns the port of that number, and makes it when this is the first
+// line that has to do with it.
+func (sw *vswitch) port(n, line int) *SwitchPort {
+	p := sw.ports[n]
+	if p == nil {
+		p = &SwitchPort{Number: n, Line: line}
+		if k := sw.kinds(n); len(k) == 1 {
+			p.Kind = k[0]
+		}
+		sw.ports[n] = p
 	}
-	if e.DLCI != o.DLCI {
-		return e.DLCI < o.DLCI
+	return p
+}
+
+// refer notes that a port of a switch is named.
+func (d *device) refer(n int, at pos) *reference {
+	d.vswitch.named[n] = true
+	return &reference{device: d, port: n, at: at}
+}
+
+// kinds are what the port may carry.
+func (sw *vswitch) kinds(n int) []Kind {
+	switch sw.Type {
+	case "FRSW":
+		return []Kind{Serial}
+	case "ATMSW":
+		return []Kind{ATM}
+	case "ATMBR":
+		if p := sw.ports[n]; p != nil && p.Kind != "" {
+			return []Kind{p.Kind}
+		}
+		return []Kind{Ethernet, ATM}
 	}
-	if e.VPI != o.VPI {
-		return e.VPI < o.VPI
+	return []Kind{Ethernet}
+}
+
+// plug notes that a link ends at a port.
+func (sw *vswitch) plug(n int, l Link) { sw.port(n, l.Line).Kind = l.Kind }
+
+// finish lists the ports and circuits when all links are known, and tells what
+// does not fit them.
+func (b *builder) finish(sw *vswitch) {
+	for n, at := range sw.mapped {
+		if !sw.named[n] {
+			b.errorf(at.line, at.column, "nothing is connected to port %d of %s; write %d = DEVICE INTERFACE in this section, or INTERFACE = %s %d in another",
+				n, sw.Name, n, sw.Name, n)
+		}
 	}
-	return e.VCI < o.VCI
+	b.paths(sw)
+	for _, n := range slices.Sorted(maps.Keys(sw.ports)) {
+		p := sw.ports[n]
+		if sw.Type == "ETHSW" {
+			if at := sw.defined[n]; p.Mode != "" && !sw.named[n] {
+				b.warnf(at.line, at.column, "port %d of %s is defined, but not used: nothing is connected to it", n, sw.Name)
+			}
+			if p.Mode == "" { // as Dynamips adds ports
+				p.Mode, p.VLAN = "access", 1
+			}
+		}
+		if p.Kind != "" { // else it belongs to a connection that was not made
+			sw.Ports = append(sw.Ports, *p)
+		}
+	}
 }

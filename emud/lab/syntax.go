@@ -20,9 +20,12 @@ type option struct {
 }
 
 // word returns the place of the value's character with index i (in bytes).
-// Only meaningful in values of one line, which all checked values are.
 func (o *option) word(i int) pos {
-	return pos{o.valueAt.line, o.valueAt.column + len([]rune(o.value[:i]))}
+	before := o.value[:i]
+	if n := strings.Count(before, "\n"); n > 0 { // between triple quotes
+		return pos{o.valueAt.line + n, len([]rune(before[strings.LastIndexByte(before, '\n')+1:])) + 1}
+	}
+	return pos{o.valueAt.line, o.valueAt.column + len([]rune(before))}
 }
 
 // section is a bracketed section; the file itself is the section of depth 0.
@@ -238,7 +241,7 @@ func (p *parser) optionLine(lines []textLine, i, start int, window bool) (o *opt
 	if rest := skipBlanks(l, end+1); rest < len(l) && l[rest] != '#' {
 		return fail(rest, "text after the closing quote of option %q", key)
 	}
-	if strings.TrimSpace(o.value) == "" {
+	if len(fields(o.value)) == 0 {
 		return fail(v, "empty value of option %q", key)
 	}
 	return o, i, true
@@ -261,7 +264,7 @@ func (p *parser) tripleQuoted(lines []textLine, i, v int, q rune, o *option, win
 				p.errorf(n+1, rest+1, "text after the closing quotes of option %q", o.key)
 				return nil, n, false
 			}
-			if strings.TrimSpace(o.value) == "" && !window {
+			if len(fields(o.value)) == 0 && !window {
 				p.errorf(i+1, v+1, "empty value of option %q", o.key)
 				return nil, n, false
 			}
@@ -314,13 +317,13 @@ type field struct {
 	index int
 }
 
-// fields splits a value at blanks, keeping the places of the words.
+// fields splits a value at blanks and line ends, keeping the places of the words.
 func fields(s string) []field {
 	var out []field
 	start := -1
 	for i, r := range s {
 		switch {
-		case isBlank(r):
+		case isBlank(r) || r == '\n':
 			if start >= 0 {
 				out = append(out, field{s[start:i], start})
 				start = -1
