@@ -23,7 +23,7 @@ const patience = 100_000_000
 
 func newPort(m *Machine, c card.Port) *port {
 	p := &port{m: m, card: c}
-	p.wire = wire.NewPort(p)
+	p.wire = wire.NewPort(m.loop, p)
 	// The chip keeps the socket, also while it is empty, and tells it whether the
 	// guest uses the port. It learns of a plug, and of one whose other end went
 	// away, between two instructions.
@@ -39,29 +39,29 @@ func (p *port) attach() {
 	}
 }
 
-// Poll implements wire.Machine.
-func (p *port) Poll(fd int, ready func() bool) (cancel func()) { return p.m.loop.Poll(fd, ready) }
-
 // Ready implements wire.Machine. A router that is suspended or has lost the card
-// takes every frame, and drops it.
-func (p *port) Ready() bool {
-	if p.m.suspended || p.gone || p.card.Ready() {
+// takes no frame, and none waits for it.
+func (p *port) Ready() wire.Readiness {
+	switch {
+	case p.m.suspended || p.gone:
 		p.fullAt = 0
-		return true
+		return wire.Discard
+	case p.card.Ready():
+		p.fullAt = 0
+		return wire.Take
 	}
 	now := p.m.loop.Now()
 	if p.fullAt == 0 {
 		p.fullAt = now
 	}
-	return now-p.fullAt > patience
+	if now-p.fullAt > patience {
+		return wire.Take
+	}
+	return wire.Wait
 }
 
 // Receive implements wire.Machine.
-func (p *port) Receive(frame []byte) {
-	if !p.m.suspended && !p.gone {
-		p.card.Receive(frame)
-	}
-}
+func (p *port) Receive(frame []byte) { p.card.Receive(frame) }
 
 // plug attaches w in place of what was there; nil unplugs.
 func (p *port) plug(w wire.Wire) {

@@ -32,36 +32,36 @@ func TestPortWaitsForTheGuest(t *testing.T) {
 	var now int64
 	c := &fakeCard{room: 1}
 	p := newPort(&Machine{loop: event.NewWithSource(new(atomic.Uint32), func() int64 { return now })}, c)
-	want := func(what string, ready bool, got int) {
+	want := func(what string, ready wire.Readiness, got int) {
 		t.Helper()
 		is := p.Ready()
-		if is {
+		if is == wire.Take {
 			p.Receive(nil)
 		}
 		if is != ready || c.got != got {
-			t.Errorf("%s: ready %v with %d frames received, want %v with %d", what, is, c.got, ready, got)
+			t.Errorf("%s: readiness %v with %d frames received, want %v with %d", what, is, c.got, ready, got)
 		}
 	}
 	now = 1
-	want("room", true, 1)
-	want("full", false, 1)
+	want("room", wire.Take, 1)
+	want("full", wire.Wait, 1)
 	now += patience
-	want("full for a while", false, 1)
+	want("full for a while", wire.Wait, 1)
 	c.room = 2
-	want("room again", true, 2)
-	want("full again", false, 2)
+	want("room again", wire.Take, 2)
+	want("full again", wire.Wait, 2)
 	now += patience + 1
-	want("full for too long", true, 3)
-	want("still full", true, 4)
+	want("full for too long", wire.Take, 3)
+	want("still full", wire.Take, 4)
 	c.got, c.room = 0, 1
-	want("room at last", true, 1)
-	want("full once more", false, 1)
+	want("room at last", wire.Take, 1)
+	want("full once more", wire.Wait, 1)
 	p.m.suspended = true
-	want("suspended", true, 1)
+	want("suspended", wire.Discard, 1)
 	p.m.suspended = false
-	want("resumed", false, 1)
+	want("resumed", wire.Wait, 1)
 	p.gone = true
-	want("the card is out", true, 1)
+	want("the card is out", wire.Discard, 1)
 }
 
 // A TAP that was unplugged, or whose card was taken out, is nobody's at once,

@@ -183,7 +183,7 @@ var errNothing = errors.New("messages with nothing in them")
 // Send implements Wire. The frame waits for Flush.
 func (b *Batch) Send(frame []byte) {
 	if len(frame) == 0 || len(frame) > MaxFrame {
-		b.d.txDrops.Add(1)
+		b.d.drop(Out, Giant)
 		return
 	}
 	t := &b.tx
@@ -208,7 +208,7 @@ func (b *Batch) Flush() {
 		b.transmit()
 		b.d.release()
 	} else {
-		b.d.txDrops.Add(uint64(len(t.size)))
+		b.d.drops[Out][Unplugged].Add(uint64(len(t.size)))
 	}
 	t.buf, t.size = t.buf[:0], t.size[:0]
 }
@@ -274,7 +274,11 @@ func (b *Batch) transmit() {
 			b.single(done)
 			done++
 		default:
-			b.d.txDrops.Add(uint64(t.first[done+1] - t.first[done]))
+			reason := Refused
+			if errno == unix.EAGAIN || errno == unix.ENOBUFS {
+				reason = Full
+			}
+			b.d.drops[Out][reason].Add(uint64(t.first[done+1] - t.first[done]))
 			done++
 		}
 	}

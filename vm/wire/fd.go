@@ -13,30 +13,6 @@ import (
 // errClosed is what Receive returns once a wire was closed.
 var errClosed = net.ErrClosed
 
-// counters are the Stats of a wire; they may be read while frames flow.
-type counters struct {
-	rxFrames, rxBytes, txFrames, txBytes, txDrops atomic.Uint64
-}
-
-// Stats implements Wire.
-func (c *counters) Stats() Stats {
-	return Stats{
-		RxFrames: c.rxFrames.Load(), RxBytes: c.rxBytes.Load(),
-		TxFrames: c.txFrames.Load(), TxBytes: c.txBytes.Load(),
-		TxDrops: c.txDrops.Load(),
-	}
-}
-
-func (c *counters) received(n int) {
-	c.rxFrames.Add(1)
-	c.rxBytes.Add(uint64(n))
-}
-
-func (c *counters) sent(n int) {
-	c.txFrames.Add(1)
-	c.txBytes.Add(uint64(n))
-}
-
 // descriptor is a wire over a descriptor that carries a frame per system call.
 // It stays out of the runtime's poller, which would wake a thread of its own for
 // each frame that arrives.
@@ -135,15 +111,19 @@ func (d *descriptor) control(fn func(fd int) error) error {
 // Send implements Wire.
 func (d *descriptor) Send(frame []byte) {
 	if !d.TrySend(frame) {
-		d.txDrops.Add(1)
+		d.drop(Out, Full)
 	}
 }
 
 // TrySend is Send, but reports false, with nothing counted, where the other side
 // cannot take the frame now.
 func (d *descriptor) TrySend(frame []byte) bool {
-	if len(frame) == 0 || len(frame) > MaxFrame || !d.acquire() {
-		d.txDrops.Add(1)
+	if len(frame) == 0 || len(frame) > MaxFrame {
+		d.drop(Out, Giant)
+		return true
+	}
+	if !d.acquire() {
+		d.drop(Out, Unplugged)
 		return true
 	}
 	_, err := d.write(d.fd, frame)
@@ -158,7 +138,7 @@ func (d *descriptor) TrySend(frame []byte) bool {
 	case unix.EAGAIN, unix.ENOBUFS:
 		return false
 	default:
-		d.txDrops.Add(1)
+		d.drop(Out, Refused)
 	}
 	return true
 }

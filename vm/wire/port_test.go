@@ -32,6 +32,16 @@ type machine struct {
 	room int
 }
 
+// do runs fn on the machine's goroutine.
+func (m *machine) do(fn func()) {
+	done := make(chan struct{})
+	m.Post(func() {
+		fn()
+		close(done)
+	})
+	<-done
+}
+
 // newMachine returns a machine whose loop runs until the test ends, with room for
 // many frames.
 func newMachine(t *testing.T) *machine {
@@ -51,10 +61,13 @@ func newMachine(t *testing.T) *machine {
 	return m
 }
 
-func (m *machine) Ready() bool {
+func (m *machine) Ready() Readiness {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.got) < m.room
+	if len(m.got) < m.room {
+		return Take
+	}
+	return Wait
 }
 
 func (m *machine) Receive(frame []byte) {
@@ -78,7 +91,7 @@ func (m *machine) frames() []string {
 
 func TestPortCarriesFrames(t *testing.T) {
 	m := newMachine(t)
-	p := NewPort(m)
+	p := NewPort(m.Loop, m)
 	defer p.Close()
 	p.Send([]byte("nothing plugged in"))
 	near, far := pipes(t)
@@ -95,7 +108,8 @@ func TestPortCarriesFrames(t *testing.T) {
 	if got := m.frames(); got[0] != "in" || got[1] != string(big) || got[2] != "short again" {
 		t.Errorf("received %.40q", got)
 	}
-	want := Stats{RxFrames: 3, RxBytes: 9013, TxFrames: 1, TxBytes: 3, TxDrops: 1}
+	want := Stats{RxFrames: 3, RxBytes: 9013, TxFrames: 1, TxBytes: 3}
+	want.drop(Out, Unplugged, 1)
 	if got := p.Stats(); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
@@ -123,7 +137,8 @@ func TestPortCarriesFrames(t *testing.T) {
 // meanwhile the machine's loop sleeps.
 // A port tells of a wire without room; nothing is lost by asking.
 func TestPortTrySend(t *testing.T) {
-	p := NewPort(newMachine(t))
+	m := newMachine(t)
+	p := NewPort(m.Loop, m)
 	defer p.Close()
 	if !p.TrySend([]byte("x")) || p.Stats().TxDrops != 1 {
 		t.Errorf("with nothing plugged in: %+v", p.Stats())
@@ -152,7 +167,7 @@ func TestPortTrySend(t *testing.T) {
 func TestPortBackPressure(t *testing.T) {
 	m := newMachine(t)
 	m.setRoom(50)
-	p := NewPort(m)
+	p := NewPort(m.Loop, m)
 	defer p.Close()
 	near, far := pipes(t)
 	p.Plug(near)
@@ -181,7 +196,7 @@ func TestPortBackPressure(t *testing.T) {
 func TestUnplugWhileTheMachineIsFull(t *testing.T) {
 	m := newMachine(t)
 	m.setRoom(1)
-	p := NewPort(m)
+	p := NewPort(m.Loop, m)
 	near, far := pipes(t)
 	p.Plug(near)
 	far.Send([]byte("taken"))
@@ -205,7 +220,8 @@ func TestUnplugWhileTheMachineIsFull(t *testing.T) {
 }
 
 func TestPortTellsOfChanges(t *testing.T) {
-	p := NewPort(newMachine(t))
+	m := newMachine(t)
+	p := NewPort(m.Loop, m)
 	defer p.Close()
 	changes := make(chan bool, 10)
 	p.OnChange(func(plugged bool) { changes <- plugged })
@@ -235,7 +251,8 @@ func TestPortTellsOfChanges(t *testing.T) {
 
 // A wire that fails for good counts as unplugged.
 func TestPortWithBrokenWire(t *testing.T) {
-	p := NewPort(newMachine(t))
+	m := newMachine(t)
+	p := NewPort(m.Loop, m)
 	defer p.Close()
 	near, far := pipes(t)
 	w := &broken{Pipe: near}
@@ -263,7 +280,7 @@ func (b *broken) Receive(buf []byte) (int, error) {
 // Wires change while frames flow both ways; for the race detector.
 func TestPlugWhileFramesFlow(t *testing.T) {
 	m := newMachine(t)
-	p := NewPort(m)
+	p := NewPort(m.Loop, m)
 	stop := make(chan struct{})
 	var all sync.WaitGroup
 	all.Go(func() {
@@ -272,14 +289,15 @@ func TestPlugWhileFramesFlow(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				p.Send([]byte("out"))
+				m.do(func() { p.Send([]byte("out")) })
 				p.Stats()
 			}
 		}
 	})
 	all.Go(func() {
 		for i := range 50 {
-			p.SetCarrier(i%2 == 0)
+			p.SetEnabled(i%3 != 0)
+			p.SetLink(i%5 != 0)
 			time.Sleep(time.Millisecond)
 		}
 	})

@@ -137,7 +137,8 @@ func TestTAPGoesWithItsWire(t *testing.T) {
 func TestTAPDeleted(t *testing.T) {
 	inNetns(t)
 	w := openTAP(t, "f0-0")
-	p := NewPort(newMachine(t))
+	m := newMachine(t)
+	p := NewPort(m.Loop, m)
 	defer p.Close()
 	p.Plug(w)
 	if err := netlink.LinkDel(setUp(t, "f0-0")); err != nil {

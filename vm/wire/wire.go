@@ -30,11 +30,3 @@ type Wire interface {
 	// Close closes the wire. Closing twice is harmless.
 	Close() error
 }
-
-// Stats counts frames and bytes of one end of a link, as seen from the router:
-// Rx is what it received. Drops are frames that the other side did not take.
-type Stats struct {
-	RxFrames, RxBytes uint64
-	TxFrames, TxBytes uint64
-	TxDrops           uint64
-}

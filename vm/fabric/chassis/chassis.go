@@ -103,7 +103,7 @@ func (c *Chassis) Do(fn func(now int64)) bool {
 // wire that is a socket is best plugged in as a batch, see wire.NewBatch.
 func (c *Chassis) AddPort(number int, add func() error) (*wire.Port, error) {
 	p := &port{c: c, number: number}
-	p.wire = wire.NewPort(p)
+	p.wire = wire.NewPort(c.loop, p)
 	err := fmt.Errorf("port %d: the switch has ended", number)
 	c.Do(func(int64) {
 		if err = c.ports.Add(number, p); err != nil {
@@ -184,19 +184,18 @@ func (p *port) changed() {
 	}
 }
 
-// Poll implements wire.Machine.
-func (p *port) Poll(fd int, ready func() bool) (cancel func()) { return p.c.loop.Poll(fd, ready) }
-
 // Ready implements wire.Machine: a switch takes every frame.
-func (p *port) Ready() bool { return true }
+func (p *port) Ready() wire.Readiness {
+	if p.gone {
+		return wire.Discard
+	}
+	return wire.Take
+}
 
 // Receive implements wire.Machine.
 func (p *port) Receive(frame []byte) {
 	if !p.up {
 		p.changed() // the frame was faster than the news of its wire
-	}
-	if p.gone {
-		return
 	}
 	c := p.c
 	n := copy(c.buf[fabric.Headroom:], frame)
