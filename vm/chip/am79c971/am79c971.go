@@ -321,7 +321,7 @@ func (c *Chip) Attach(n chip.Network) {
 }
 
 // checkLink takes note of the link. A chip that polls its PHY for the guest tells
-// of a change (10.4).
+// of a change (data sheet of the Am79C971, BCR32 and CSR7).
 func (c *Chip) checkLink() {
 	s := &c.State
 	if s.Link.See(c.plugged()) && s.BCR[BCRMII]&autoPoll != 0 {

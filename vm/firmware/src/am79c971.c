@@ -77,7 +77,8 @@ static int am_carrier(struct netport *p)
 {
 	struct pcnet *d = p->chip;
 
-	return (mii_read(d, BMSR) | mii_read(d, BMSR)) & BMSR_LINK ? 1 : 0;
+	/* The link bit latches low: it shows a loss that is over, once. */
+	return mii_read(d, BMSR) & BMSR_LINK ? 1 : 0;
 }
 
 static void arm_rx(struct pcnet *d, u32 i)

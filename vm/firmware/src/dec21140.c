@@ -113,12 +113,8 @@ static int dec_carrier(struct netport *p)
 {
 	struct dec *d = p->chip;
 
-	if (d->phy < 0)
-		return 0;
-	/* The link bit latches low: the second reading is the present. */
-	if (mii_read(d, (u32)d->phy, BMSR) & BMSR_LINK)
-		return 1;
-	return (mii_read(d, (u32)d->phy, BMSR) & BMSR_LINK) != 0;
+	/* The link bit latches low: it shows a loss that is over, once. */
+	return d->phy >= 0 && (mii_read(d, (u32)d->phy, BMSR) & BMSR_LINK) != 0;
 }
 
 static void find_phy(struct dec *d)

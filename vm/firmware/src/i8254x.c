@@ -14,6 +14,7 @@
 #define ICR 0x00c0
 #define IMS 0x00d0
 #define IMC 0x00d8
+#define IRQ_LSC 0x04u
 #define IRQ_RXDMT0 0x10u
 #define IRQ_RXO 0x40u
 #define IRQ_RXT0 0x80u
@@ -64,6 +65,7 @@ struct intel {
 	struct pkt *rx_pkt[NRX], *tx_pkt[NTX];
 	u32 rx_next, tx_head, tx_tail;
 	u8 skipping;
+	volatile u8 link_changed;
 };
 
 static u32 rd(struct intel *d, u32 reg)
@@ -79,8 +81,10 @@ static void wr(struct intel *d, u32 reg, u32 v)
 static int in_carrier(struct netport *p)
 {
 	struct intel *d = p->chip;
+	int lost = d->link_changed && p->ifp->link;
 
-	return rd(d, STATUS) & STATUS_LU ? 1 : 0;
+	d->link_changed = 0;
+	return !lost && (rd(d, STATUS) & STATUS_LU) != 0;
 }
 
 static void arm_rx(struct intel *d, u32 i)
@@ -164,7 +168,7 @@ static void in_start(struct netport *p)
 	wr(d, RDT, NRX - 1);
 	p->running = 1;
 	/* None for transmission: what was sent is reclaimed by the next packet. */
-	wr(d, IMS, IRQ_RXDMT0 | IRQ_RXO | IRQ_RXT0);
+	wr(d, IMS, IRQ_LSC | IRQ_RXDMT0 | IRQ_RXO | IRQ_RXT0);
 }
 
 static int in_drained(struct netport *p)
@@ -202,7 +206,10 @@ static void in_interrupt(struct netchip *c)
 {
 	struct intel *d = (struct intel *)c;
 
-	rd(d, ICR);
+	if (rd(d, ICR) & IRQ_LSC) {
+		d->link_changed = 1;
+		sched_pending |= PEND_CARRIER;
+	}
 	c->events |= 1;
 }
 

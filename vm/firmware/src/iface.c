@@ -2,7 +2,7 @@
 #include "lib.h"
 #include "term.h"
 
-/* Interfaces: state, names, and the once-a-second look at carriers. */
+/* Interfaces: state, names, and the look at carriers. */
 struct iface *iface_list;
 
 #define MAX_LOOPBACKS 64
@@ -132,7 +132,8 @@ struct iface *iface_loopback(u32 number, int create)
 	snprintf(empty->name, sizeof(empty->name), "%s%u", empty->type, number);
 	set_defaults(empty);
 	append(empty);
-	empty->link = empty->link_reported = 1;
+	empty->link = 1;
+	empty->reported = LINE_UP;
 	iface_set_proto(empty, 1);
 	return empty;
 }
@@ -246,21 +247,36 @@ static void line_stop(struct iface *ifp)
 	iface_set_proto(ifp, 0);
 }
 
+/* The time that a line has to come up before it is said to be down. */
+#define CARRIER_DELAY_MS 2000u
+
+static void report_line(struct iface *ifp)
+{
+	enum line_state now = ifp->shutdown ? LINE_ADMIN_DOWN : ifp->link ? LINE_UP : LINE_DOWN;
+
+	if (now == ifp->reported ||
+	    (now == LINE_DOWN && ifp->reported == LINE_ADMIN_DOWN && time_ms() - ifp->started_at < CARRIER_DELAY_MS))
+		return;
+	ifp->reported = now;
+	if (now == LINE_ADMIN_DOWN)
+		log_msg("%%LINK-5-CHANGED: Interface %s, changed state to administratively down", ifp->name);
+	else
+		log_msg("%%LINK-3-UPDOWN: Interface %s, changed state to %s", ifp->name, now == LINE_UP ? "up" : "down");
+}
+
 static void set_link(struct iface *ifp, int up)
 {
-	if (ifp->link == up)
-		return;
+	int was = ifp->link;
+
 	ifp->link = (u8)up;
+	report_line(ifp);
+	if (up == was)
+		return;
 	if (up) {
-		log_msg("%%LINK-3-UPDOWN: Interface %s, changed state to up", ifp->name);
 		line_start(ifp);
 		return;
 	}
 	ifp->c.transitions++;
-	if (ifp->shutdown)
-		log_msg("%%LINK-5-CHANGED: Interface %s, changed state to administratively down", ifp->name);
-	else
-		log_msg("%%LINK-3-UPDOWN: Interface %s, changed state to down", ifp->name);
 	line_stop(ifp);
 }
 
@@ -309,6 +325,7 @@ void iface_set_shutdown(struct iface *ifp, int shutdown)
 		}
 		return;
 	}
+	ifp->started_at = time_ms();
 	if (ifp->port) {
 		ifp->port->ops->start(ifp->port);
 		if (ifp->clock_rate && ifp->port->ops->set_clock)
@@ -379,27 +396,38 @@ static void update_rate(struct if_rate *r, u64 bytes, u32 packets)
 		r->pps -= (r->pps - pps + 59) / 60;
 }
 
+void iface_poll_carriers(void)
+{
+	for (struct iface *i = iface_list; i; i = i->next)
+		if (!i->shutdown)
+			poll_carrier(i);
+}
+
+/* Not all chips tell of a carrier that comes or goes. */
+#define POLLS 4u              /* a second */
 static struct timer poll_timer;
 
 static void poll(void *arg UNUSED)
 {
 	static u32 n;
 
-	for (struct iface *i = iface_list; i; i = i->next)
-		if (!i->shutdown)
-			poll_carrier(i);
-	if (++n % 5 == 0)
-		for (struct iface *i = iface_list; i; i = i->next) {
+	iface_poll_carriers();
+	n++;
+	for (struct iface *i = iface_list; i; i = i->next) {
+		if (n % POLLS == 0 && i->port && i->port->running && i->port->ops->second)
+			i->port->ops->second(i->port);
+		if (n % (5 * POLLS) == 0) {
 			update_rate(&i->in_rate, i->c.in_bytes, i->c.in_packets);
 			update_rate(&i->out_rate, i->c.out_bytes, i->c.out_packets);
 		}
-	timer_set(&poll_timer, 1000);
+	}
+	timer_set(&poll_timer, 1000 / POLLS);
 }
 
 void iface_poll_init(void)
 {
 	poll_timer.fn = poll;
-	timer_set(&poll_timer, 1000);
+	timer_set(&poll_timer, 1000 / POLLS);
 }
 
 void link_input(struct iface *ifp, struct pkt *p)

@@ -48,7 +48,9 @@ struct port_ops {
 	int (*drained)(struct netport *);
 	/* Takes the packet over; 0 when the ring is full (packet not taken). */
 	int (*send)(struct netport *, struct pkt *);
+	/* Whether there is one; no also when it was lost since the last call. */
 	int (*carrier)(struct netport *);
+	void (*second)(struct netport *);            /* called once a second while it runs; or NULL */
 	void (*set_clock)(struct netport *, u32 bps); /* 0: the default */
 	void (*set_mac)(struct netport *);
 	void (*show)(struct netport *);
@@ -87,6 +89,7 @@ void netdev_interrupt(void);
 void netdev_service(void);
 
 enum if_kind { IF_ETHERNET, IF_SERIAL, IF_ATM, IF_LOOPBACK, IF_NULL };
+enum line_state { LINE_ADMIN_DOWN, LINE_DOWN, LINE_UP };
 enum encap { ENCAP_ARPA, ENCAP_HDLC, ENCAP_PPP, ENCAP_FR, ENCAP_ATM, ENCAP_LOOPBACK };
 
 struct if_counters {
@@ -131,8 +134,9 @@ struct iface {
 	enum encap encap;
 	u32 delay;                  /* tens of microseconds; 0: default */
 
-	u8 link, proto;             /* as reported: 1 up */
-	u8 link_reported, proto_reported;
+	u8 link, proto;             /* 1 up */
+	enum line_state reported;
+	u32 started_at;             /* time_ms of the last "no shutdown" */
 	struct if_counters c;
 	u32 last_in, last_out;      /* uptime seconds + 1; 0 never */
 	struct if_rate in_rate, out_rate;
@@ -163,6 +167,7 @@ void iface_set_encap(struct iface *ifp, enum encap e);
 void iface_set_ip(struct iface *ifp, u32 ip, u32 mask);
 void iface_set_proto(struct iface *ifp, int up);
 void iface_poll_init(void);
+void iface_poll_carriers(void);
 u32 iface_bandwidth(const struct iface *ifp);
 u32 iface_mtu_ip(const struct iface *ifp);
 u32 iface_default_mtu(const struct iface *ifp);

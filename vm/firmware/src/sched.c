@@ -21,6 +21,8 @@ u32 sched_turn(void)
 	irq_restore(s);
 	if (p & PEND_CARDS)
 		cards_service();
+	if (p & PEND_CARRIER)
+		iface_poll_carriers();
 	if (p & PEND_NET)
 		netdev_service();
 	if (p & PEND_TIMER)

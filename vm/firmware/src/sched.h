@@ -8,6 +8,7 @@
 #define PEND_NET 2u
 #define PEND_CONSOLE 4u
 #define PEND_CARDS 8u
+#define PEND_CARRIER 16u
 
 extern volatile u32 sched_pending;
 

@@ -401,15 +401,17 @@ static void unstick(struct ti1570 *d)
 	}
 }
 
-/* Called once a second. Nothing that is known tells of the line. */
-static int ti_carrier(struct netport *p)
+static void ti_second(struct netport *p)
 {
 	struct ti1570 *d = p->chip;
 
-	if (p->running) {
-		reclaim_tx(d);
-		unstick(d);
-	}
+	reclaim_tx(d);
+	unstick(d);
+}
+
+/* Nothing that is known tells of the line. */
+static int ti_carrier(struct netport *p)
+{
 	return p->running;
 }
 
@@ -544,6 +546,7 @@ static const struct port_ops ti_ops = {
 	.drained = ti_drained,
 	.send = ti_send,
 	.carrier = ti_carrier,
+	.second = ti_second,
 	.show = ti_show,
 	.vc_open = ti_vc_open,
 	.vc_close = ti_vc_close,
