@@ -440,14 +440,34 @@ func (m *Machine) State() State { return State(m.state.Load()) }
 // nil w unplugs the port. What was there is free to be opened anew when Plug
 // returns. It fails when the router has no such port.
 func (m *Machine) Plug(slot, index int, w wire.Wire) error {
+	p, err := m.port(slot, index)
+	if err != nil {
+		return err
+	}
+	p.plug(w)
+	return nil
+}
+
+// Port returns the socket of a port, through which the link's state, filters,
+// impairments and monitors are set, and which tells whether the guest has shut the
+// port. It is the card's, and goes with it. It fails when the router has no such
+// port.
+func (m *Machine) Port(slot, index int) (*wire.Port, error) {
+	p, err := m.port(slot, index)
+	if err != nil {
+		return nil, err
+	}
+	return p.wire, nil
+}
+
+func (m *Machine) port(slot, index int) (*port, error) {
 	m.portsMu.Lock()
 	p, ok := m.ports[portKey{slot, index}]
 	m.portsMu.Unlock()
 	if !ok {
-		return fmt.Errorf("there is no port %d in slot %d; slots hold %s", index, slot, m.describeSlots())
+		return nil, fmt.Errorf("there is no port %d in slot %d; slots hold %s", index, slot, m.describeSlots())
 	}
-	p.plug(w)
-	return nil
+	return p, nil
 }
 
 func (m *Machine) describeSlots() string {
