@@ -64,6 +64,7 @@ type Port struct {
 	want    rules  // what rules points to, unless it is the zero value
 	changed func(plugged bool)
 	enabled func(up bool)
+	broken  func(w Wire, err error)
 	closed  bool
 }
 
@@ -138,16 +139,29 @@ func (p *Port) Close() {
 	p.Unplug()
 }
 
-// remove takes n out if it is what is plugged in.
-func (p *Port) remove(n *plug) {
+// OnBroken has fn called when a wire that is plugged in ends by itself, with what it
+// says of that: its interface was deleted, the other end has closed. The port is
+// unplugged by then. It is called on the machine's goroutine, without locks held.
+func (p *Port) OnBroken(fn func(w Wire, err error)) {
+	p.mu.Lock()
+	p.broken = fn
+	p.mu.Unlock()
+}
+
+// remove takes n out, which has failed, if it is what is plugged in.
+func (p *Port) remove(n *plug, err error) {
 	p.mu.Lock()
 	is := p.current.CompareAndSwap(n, nil)
 	if is {
 		p.retire(n)
 	}
+	fn := p.broken
 	p.mu.Unlock()
 	if is {
 		p.tell()
+		if fn != nil {
+			fn(n.wire, err)
+		}
 	}
 }
 
@@ -191,7 +205,7 @@ func (p *Port) read(n *plug) bool {
 		if r != nil || ready == Discard {
 			more, wait, err := p.arrive(n.wire, r, ready)
 			if err != nil {
-				p.remove(n)
+				p.remove(n, err)
 			}
 			if !more || err != nil {
 				return !wait
@@ -203,7 +217,7 @@ func (p *Port) read(n *plug) bool {
 		}
 		size, err := n.wire.Receive(p.buf)
 		if err != nil {
-			p.remove(n)
+			p.remove(n, err)
 			return true
 		}
 		if size == 0 {

@@ -1,7 +1,9 @@
 package wire
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -347,5 +349,41 @@ func BenchmarkPipe(b *testing.B) {
 		if n, err := far.Receive(buf); n != len(frame) {
 			b.Fatal(n, err)
 		}
+	}
+}
+
+// A wire that ends by itself is told of; one that is taken out is not.
+func TestPortOnBroken(t *testing.T) {
+	m := newMachine(t)
+	p := NewPort(m.Loop, m)
+	defer p.Close()
+	type end struct {
+		wire    Wire
+		err     error
+		plugged bool
+	}
+	ends := make(chan end, 10)
+	p.OnBroken(func(w Wire, err error) { ends <- end{w, err, p.Plugged()} })
+	first, _ := pipes(t)
+	p.Plug(first)
+	second, _ := pipes(t)
+	p.Plug(second)
+	p.Unplug()
+	for _, filters := range []Filters{{}, {In: &FreqDrop{n: 1}}} {
+		p.SetFilters(filters)
+		near, far := pipes(t)
+		p.Plug(near)
+		far.Close()
+		select {
+		case e := <-ends:
+			if e.wire != Wire(near) || !errors.Is(e.err, io.EOF) || e.plugged {
+				t.Errorf("told of %+v", e)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("nobody was told within 10 s")
+		}
+	}
+	if len(ends) > 0 {
+		t.Errorf("told of %+v too", <-ends)
 	}
 }
