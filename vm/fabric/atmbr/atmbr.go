@@ -72,6 +72,16 @@ type circuit struct {
 	ethernet, atm *port
 	header        atm.Header
 	packet        atm.Reassembler
+	// Frames that were passed on.
+	toATM, fromATM uint64
+}
+
+// Circuit is what Circuits tells of an Ethernet port and its channel.
+type Circuit struct {
+	Ethernet       int
+	Channel        Channel
+	Active         bool   // both ports have a link
+	ToATM, FromATM uint64 // frames that were passed on
 }
 
 // New returns a bridge without ports, whose frames and cells leave through out.
@@ -170,6 +180,18 @@ func (c *circuit) channel() Channel {
 	return Channel{c.atm.number, int(c.header.VPI()), int(c.header.VCI())}
 }
 
+// Circuits returns the Ethernet ports that are bridged, by number.
+func (b *Bridge) Circuits() []Circuit {
+	var all []Circuit
+	b.ports.All(func(n int, p *port) bool {
+		if c := p.circuit; c != nil {
+			all = append(all, Circuit{n, c.channel(), p.up && c.atm.up, c.toATM, c.fromATM})
+		}
+		return true
+	})
+	return all
+}
+
 // SetUp implements fabric.Engine. Packets that are not complete are forgotten
 // when an ATM port loses its link.
 func (b *Bridge) SetUp(number int, up bool) {
@@ -234,6 +256,7 @@ func (b *Bridge) frame(in *port, frame []byte) fabric.Drop {
 	case !c.atm.up:
 		return fabric.Down
 	}
+	c.toATM++
 	b.cells = atm.AppendAAL5(b.cells[:0], c.header, withoutFCS, frame)
 	for cells := b.cells; len(cells) > 0; cells = cells[atm.CellSize:] {
 		b.send(c.atm, cells[:atm.CellSize])
@@ -275,6 +298,7 @@ func (b *Bridge) cell(in *port, cell []byte) fabric.Drop {
 	case !c.ethernet.up:
 		return fabric.Down
 	}
+	c.fromATM++
 	b.send(c.ethernet, frame)
 	return ok
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"strings"
 	"testing"
 
@@ -313,5 +314,19 @@ func BenchmarkForward(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "frames/s")
 		})
+	}
+}
+
+func TestCircuits(t *testing.T) {
+	r, b := newRig(t)
+	r.Send(2, hex(frame60))
+	r.Send(2, hex(frame60))
+	r.Sent = nil
+	r.Send(1, cells(r, 1, atm.NewHeader(4095, 65535), hex("aaaa0300 80c20007 0000"+frame60)))
+	r.Sent = nil
+	b.SetUp(3, false)
+	want := []Circuit{{2, Channel{1, 0, 201}, true, 2, 0}, {3, Channel{1, 4095, 65535}, false, 0, 1}}
+	if got := b.Circuits(); !slices.Equal(got, want) {
+		t.Errorf("circuits %v, want %v", got, want)
 	}
 }

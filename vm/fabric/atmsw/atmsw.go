@@ -11,6 +11,8 @@ package atmsw
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"dynemu/vm/atm"
 	"dynemu/vm/fabric"
@@ -60,6 +62,15 @@ type port struct {
 type circuit struct {
 	to     *port
 	header atm.Header // VPI, and VCI of a channel
+	cells  uint64     // passed on
+}
+
+// Circuit is what Circuits tells of one direction of a path or channel. From and To
+// are of type Path or Channel, both the same.
+type Circuit struct {
+	From, To fmt.Stringer
+	Active   bool   // the port at To has a link
+	Cells    uint64 // passed on
 }
 
 // The parts of a header that a switch changes.
@@ -172,6 +183,24 @@ func (s *Switch) ConnectChannelOneWay(from, to Channel) error {
 	return nil
 }
 
+// DisconnectPath ends what ConnectPath did.
+func (s *Switch) DisconnectPath(a, b Path) error {
+	return twice(a, b, s.DisconnectPathOneWay)
+}
+
+// DisconnectChannel ends what ConnectChannel did.
+func (s *Switch) DisconnectChannel(a, b Channel) error {
+	return twice(a, b, s.DisconnectChannelOneWay)
+}
+
+// twice disconnects both ways.
+func twice[End any](a, b End, disconnect func(from, to End) error) error {
+	if err := disconnect(a, b); err != nil {
+		return err
+	}
+	return disconnect(b, a)
+}
+
 // DisconnectPathOneWay removes a virtual path for cells that arrive at from.
 func (s *Switch) DisconnectPathOneWay(from, to Path) error {
 	in, err := s.find(from, from.Port, from.VPI, 0)
@@ -226,6 +255,25 @@ func (c *circuit) path() Path { return Path{c.to.number, int(c.header.VPI())} }
 
 func (c *circuit) channel() Channel {
 	return Channel{c.to.number, int(c.header.VPI()), int(c.header.VCI())}
+}
+
+// Circuits returns both directions of all paths and then channels, by port, VPI and
+// VCI.
+func (s *Switch) Circuits() []Circuit {
+	var paths, channels []Circuit
+	s.ports.All(func(n int, p *port) bool {
+		for _, vpi := range slices.Sorted(maps.Keys(p.paths)) {
+			c := p.paths[vpi]
+			paths = append(paths, Circuit{Path{n, int(vpi)}, c.path(), c.to.up, c.cells})
+		}
+		for _, h := range slices.Sorted(maps.Keys(p.channels)) {
+			c := p.channels[h]
+			from := Channel{n, int(atm.Header(h).VPI()), int(atm.Header(h).VCI())}
+			channels = append(channels, Circuit{from, c.channel(), c.to.up, c.cells})
+		}
+		return true
+	})
+	return append(paths, channels...)
 }
 
 // SetUp implements fabric.Engine.
@@ -284,6 +332,7 @@ func (s *Switch) pass(in *port, cell []byte) fabric.Drop {
 		return fabric.Down
 	}
 	(h&^changed | c.header).Put(cell)
+	c.cells++
 	c.to.stats.Sent(len(cell))
 	s.out(c.to.number, cell)
 	return ok

@@ -2,6 +2,8 @@ package atmsw
 
 import (
 	"bytes"
+	"fmt"
+	"strings"
 	"testing"
 
 	"dynemu/vm/atm"
@@ -247,5 +249,34 @@ func BenchmarkForward(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "cells/s")
 		})
+	}
+}
+
+func TestCircuits(t *testing.T) {
+	r, s := newRig(t)
+	r.Send(0, hex("0010064300"+payload))
+	r.Send(0, hex("0010064300"+payload))
+	s.SetUp(1, false)
+	text := func() string {
+		var b strings.Builder
+		for _, c := range s.Circuits() {
+			fmt.Fprintf(&b, "%v>%v %v %d\n", c.From, c.To, c.Active, c.Cells)
+		}
+		return b.String()
+	}
+	if got, want := text(), "0:5>1:6 false 0\n1:6>0:5 true 0\n"+
+		"0:1:100>2:2:200 true 2\n1:4095:65535>2:0:32 true 0\n2:0:32>1:4095:65535 false 0\n2:2:200>0:1:100 true 0\n"; got != want {
+		t.Errorf("circuits:\n%swant:\n%s", got, want)
+	}
+	for _, err := range []error{s.DisconnectPath(Path{1, 6}, Path{0, 5}), s.DisconnectChannel(Channel{0, 1, 100}, Channel{2, 2, 200})} {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if err := s.DisconnectPath(Path{1, 6}, Path{0, 5}); err == nil {
+		t.Error("a path was disconnected twice")
+	}
+	if got, want := text(), "1:4095:65535>2:0:32 true 0\n2:0:32>1:4095:65535 false 0\n"; got != want {
+		t.Errorf("circuits:\n%swant:\n%s", got, want)
 	}
 }
