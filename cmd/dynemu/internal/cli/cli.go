@@ -100,6 +100,7 @@ labs have that name. Exit codes: 0 done, 1 failed, 2 wrong usage.`,
 	root.PersistentFlags().StringVar(&a.tree.Mount, "mount", mount, "where dynemud serves its files; also $DYNEMU_MOUNT")
 	root.PersistentFlags().DurationVar(&a.wait, "wait", 2*time.Minute, "how long to wait for the daemon's work to be done")
 	root.AddCommand(a.list(), a.console(), a.up(), a.down(), a.exec(), a.send(), a.version())
+	root.AddCommand(a.wires()...)
 	for _, v := range verbs {
 		root.AddCommand(a.verb(v))
 	}

@@ -269,21 +269,26 @@ func (t Tree) Namespace(d Device) (string, error) {
 		}
 	}
 	// A device without ports still has one, which its facts name.
-	info, _ := os.ReadFile(filepath.Join(t.Dir(d), "info"))
-	for _, line := range strings.Split(string(info), "\n") {
-		if f := strings.Fields(line); len(f) == 2 && f[0] == "netns" {
-			return f[1], nil
+	for _, file := range []string{"info", "status"} {
+		info, _ := os.ReadFile(filepath.Join(t.Dir(d), file))
+		for _, line := range strings.Split(string(info), "\n") {
+			if f := strings.Fields(line); len(f) == 2 && f[0] == "netns" {
+				return f[1], nil
+			}
 		}
 	}
 	return "", fmt.Errorf("%s has no network namespace", d.ID())
 }
 
-// OpenConsole opens a device's console for reading and writing. It is left in
-// blocking mode, so that closing it does not wait for a read that waits for
-// output.
+// OpenConsole opens a device's console for reading and writing.
 func (t Tree) OpenConsole(d Device) (io.ReadWriteCloser, error) {
-	file := filepath.Join(t.Dir(d), "console")
-	fd, err := syscall.Open(file, syscall.O_RDWR|syscall.O_CLOEXEC, 0)
+	return t.openStream(filepath.Join(t.Dir(d), "console"), syscall.O_RDWR)
+}
+
+// openStream opens a file whose reads wait. It is left in blocking mode, so that
+// closing it does not wait for such a read.
+func (t Tree) openStream(file string, mode int) (io.ReadWriteCloser, error) {
+	fd, err := syscall.Open(file, mode|syscall.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, t.explain(&fs.PathError{Op: "open", Path: file, Err: err})
 	}
