@@ -73,7 +73,7 @@ func NewBatch(w Wire) Wire {
 	case *Pipe:
 		b.d = w.descriptor
 	case *Datagram:
-		if w.named {
+		if w.alone {
 			return w
 		}
 		b.d = w.descriptor

@@ -22,6 +22,8 @@ type descriptor struct {
 	// users is how many calls use fd, with closing once Close was called. Who
 	// brings it down to closing closes fd.
 	users atomic.Int64
+	// ended, if set, is called once fd was closed: it closes what belongs to it.
+	ended func()
 
 	// The system calls; they return EAGAIN where they would block.
 	read  func(fd int, p []byte) (int, error)
@@ -78,6 +80,20 @@ func (d *descriptor) release() {
 func (d *descriptor) end() {
 	if d.users.CompareAndSwap(closing, 2*closing) {
 		unix.Close(d.fd)
+		if d.ended != nil {
+			d.ended()
+		}
+	}
+}
+
+// atEnd has fn called, too, once fd was closed. It is for who makes the wire.
+func (d *descriptor) atEnd(fn func()) {
+	before := d.ended
+	d.ended = func() {
+		if before != nil {
+			before()
+		}
+		fn()
 	}
 }
 
@@ -137,6 +153,8 @@ func (d *descriptor) TrySend(frame []byte) bool {
 		d.sent(len(frame))
 	case unix.EAGAIN, unix.ENOBUFS:
 		return false
+	case unix.EMSGSIZE:
+		d.drop(Out, Giant)
 	default:
 		d.drop(Out, Refused)
 	}

@@ -1,10 +1,15 @@
 package wire
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // Opened are the descriptors of a NIO, for a process that may not open one
@@ -22,6 +27,8 @@ type Opened struct {
 	// LocalPort is the port that udp and udp_auto receive at, and tcp_ser listens
 	// at.
 	LocalPort int
+
+	reached identity // what a unix socket was connected to
 }
 
 // Close closes the descriptors.
@@ -84,30 +91,61 @@ func FromFiles(kind string, file, keep *os.File) (Wire, error) {
 
 // OpenFiles opens what n describes, in the network namespace of the current
 // thread, and returns its descriptors. It may take some seconds where another
-// machine has to answer.
+// program has to answer. What n leaves in the file system, Remove removes.
 func (n NIO) OpenFiles() (Opened, error) {
+	o := Opened{LocalPort: n.LocalPort}
+	var err error
 	switch n.Type {
 	case "null":
-		return Opened{Kind: "null"}, nil
+		o.Kind = "null"
 	case "udp":
-		conn, err := dialUDP(n.LocalPort, n.RemoteHost, n.RemotePort)
-		if err != nil {
-			return Opened{}, err
+		o.Kind = "udp"
+		o.File, err = dialUDP(n.LocalPort, n.RemoteHost, n.RemotePort)
+	case "udp_auto":
+		o.Kind = "udp"
+		if o.File, o.LocalPort, err = listenUDP(n.LocalHost, n.PortStart, n.PortEnd); err == nil && n.RemoteHost != "" {
+			err = ConnectUDP(o.File, n.RemoteHost, n.RemotePort)
 		}
-		f, err := fileOf(conn)
-		return Opened{Kind: "udp", File: f, LocalPort: n.LocalPort}, err
 	case "unix":
-		conn, err := listenUnix(n.Local, n.Remote)
-		if err != nil {
-			return Opened{}, err
+		o.Kind = "unix:" + n.Remote
+		if o.File, err = listenUnix(n.Local, n.Remote); err == nil {
+			_ = o.Reach() // it need not be there yet
 		}
-		f, err := fileOf(conn)
-		return Opened{Kind: "unix:" + n.Remote, File: f}, err
+	case "vde":
+		o.Kind = "vde"
+		o.File, o.Keep, err = connectVDE(n.Remote, n.Local)
+	case "tcp_cli":
+		o.Kind = "tcp"
+		o.File, err = dialTCP(n.RemoteHost, n.RemotePort)
+	case "tcp_ser":
+		o.Kind = "tcp"
+		o.File, err = listenTCP(n.LocalPort)
 	case "tap":
-		f, err := tapFile(n.Interface)
-		return Opened{Kind: "tap", File: f}, err
+		o.Kind = "tap"
+		o.File, err = tapFile(n.Interface)
+	case "linux_eth", "gen_eth":
+		o.Kind = "packet"
+		o.File, err = openPacket(n.Interface)
+	case "fifo":
+		o.Kind = "pipe"
+		o.File, err = openFIFO(n.Name)
+	default:
+		return Opened{}, fmt.Errorf("NIO type %q is unknown; wanted: %s", n.Type, strings.Join(Types(), ", "))
 	}
-	return Opened{}, fmt.Errorf("NIO type %q is unknown; wanted: %s", n.Type, types())
+	if err != nil {
+		_ = o.Close() // the first error says more
+		return Opened{}, fmt.Errorf("%s: %w", n, plain(err))
+	}
+	return o, nil
+}
+
+// plain takes from the errors of package net the addresses, which the NIO tells.
+func plain(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
 }
 
 // Remove removes what n leaves in the file system once its wire was closed.
@@ -121,24 +159,86 @@ func (n NIO) Remove() error {
 	return nil
 }
 
-// fileOf returns a descriptor of its own for conn, which it closes.
-func fileOf(conn interface {
-	File() (*os.File, error)
-	Close() error
-}) (*os.File, error) {
-	f, err := conn.File()
-	if cerr := conn.Close(); err == nil && cerr != nil {
-		f.Close()
-		return nil, cerr
+// Reach looks for a NIO of type unix whether a socket has come to be at the path
+// that it sends to since it was last called, and connects to it. A process that
+// may not use that path, and makes the wire of the descriptors, needs it; it is
+// to be called now and then. It fails when there is no socket. For other kinds
+// it does nothing.
+func (o *Opened) Reach() error {
+	path, ok := strings.CutPrefix(o.Kind, "unix:")
+	if !ok || o.File == nil {
+		return nil
 	}
-	return f, err
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	there := identity{st.Dev, st.Ino, st.Ctim}
+	if there == o.reached {
+		return nil
+	}
+	if err := connect(o.File, &unix.SockaddrUnix{Name: path}); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	o.reached = there
+	return nil
 }
 
-// types lists the types of NIOs.
-func types() string {
-	all := make([]string, len(forms))
-	for i, f := range forms {
-		all[i] = f.kind
+// identity tells a file from others that had its name.
+type identity struct {
+	dev, ino uint64
+	changed  unix.Timespec
+}
+
+// ConnectUDP gives the socket of a NIO of type udp_auto, or another one of it, the
+// other end.
+func ConnectUDP(f *os.File, host string, port int) error {
+	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
+	defer cancel()
+	addrs, err := net.DefaultResolver.LookupIPAddr(ctx, host)
+	if err != nil {
+		return err
 	}
-	return strings.Join(all, ", ")
+	err = fmt.Errorf("%s: no address", host)
+	for _, a := range addrs {
+		var to unix.Sockaddr
+		if v4 := a.IP.To4(); v4 != nil && domain(f) == unix.AF_INET {
+			to = &unix.SockaddrInet4{Port: port, Addr: [4]byte(v4)}
+		} else {
+			sa := &unix.SockaddrInet6{Port: port, Addr: [16]byte(a.IP.To16())}
+			if ifi, err := net.InterfaceByName(a.Zone); err == nil {
+				sa.ZoneId = uint32(ifi.Index)
+			}
+			to = sa
+		}
+		if err = connect(f, to); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// connect connects the socket of f.
+func connect(f syscall.Conn, to unix.Sockaddr) error {
+	return withFD(f, func(fd int) error { return unix.Connect(fd, to) })
+}
+
+func domain(f syscall.Conn) (domain int) {
+	_ = withFD(f, func(fd int) (err error) {
+		domain, err = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
+		return err
+	})
+	return domain
+}
+
+// withFD calls fn with the descriptor of f.
+func withFD(f syscall.Conn, fn func(fd int) error) error {
+	rc, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	if cerr := rc.Control(func(fd uintptr) { err = fn(int(fd)) }); cerr != nil {
+		return cerr
+	}
+	return err
 }

@@ -196,8 +196,8 @@ func (p *Port) read(n *plug) bool {
 	if p.buf == nil {
 		p.buf = make([]byte, MaxFrame)
 	}
-	batch, _ := n.wire.(*Batch)
-	for i := 0; i < burst || batch != nil && batch.Waiting(); i++ {
+	held, _ := n.wire.(interface{ Waiting() bool })
+	for i := 0; i < burst || held != nil && held.Waiting(); i++ {
 		if p.current.Load() != n {
 			return true
 		}

@@ -1,16 +1,12 @@
 package wire
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
-	"strconv"
-	"sync"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -61,45 +57,75 @@ func (p *Pipe) Receive(buf []byte) (int, error) {
 func (p *Pipe) hungUp() bool {
 	up := true
 	_ = p.control(func(fd int) error {
-		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
-		// ppoll, since sandboxes need not allow poll as well.
-		_, err := unix.Ppoll(fds, &unix.Timespec{}, nil)
-		if err == nil {
-			up = fds[0].Revents&(unix.POLLHUP|unix.POLLRDHUP) != 0
-		}
-		return err
+		up = hungUp(fd)
+		return nil
 	})
 	return up
+}
+
+// hungUp reports whether nobody holds the other end of the socket fd any more.
+func hungUp(fd int) bool {
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
+	// ppoll, since sandboxes need not allow poll as well.
+	_, err := unix.Ppoll(fds, &unix.Timespec{}, nil)
+	return err != nil || fds[0].Revents&(unix.POLLHUP|unix.POLLRDHUP) != 0
 }
 
 // Datagram is a wire over a datagram socket: a frame is a datagram. Errors that
 // a peer causes are not the wire's end: it may come back.
 type Datagram struct {
 	*descriptor
-	named   bool   // it names its peer with each frame, which is not connected
-	cleanup func() // run once, after closing
-	unlink  sync.Once
+	// alone tells that the socket is not connected: who sends looks where to.
+	alone bool
 }
 
-// NewDatagram returns the wire of a connected datagram socket. It takes f over,
-// also when it fails.
+// NewDatagram returns the wire of a datagram socket. It takes f over, also when
+// it fails. A socket of UDP that is not connected sends to whoever it received
+// from last; frames before that are dropped.
 func NewDatagram(f *os.File) (*Datagram, error) { return newDatagram(f, f.Name()) }
 
-func newDatagram(f interface {
+// connection is a descriptor that can be had another one of.
+type connection interface {
 	syscall.Conn
 	Close() error
-}, name string) (*Datagram, error) {
+}
+
+func newDatagram(f connection, name string) (*Datagram, error) {
 	d, err := newDescriptor(f, name)
 	if err != nil {
 		return nil, err
 	}
 	d.read, d.write = recv, send
-	for _, opt := range []int{unix.SO_RCVBUF, unix.SO_SNDBUF} {
-		if n, err := unix.GetsockoptInt(d.fd, unix.SOL_SOCKET, opt); err == nil && n < socketBuffer {
-			_ = unix.SetsockoptInt(d.fd, unix.SOL_SOCKET, opt, socketBuffer)
+	growBuffers(d.fd)
+	w := &Datagram{descriptor: d}
+	if _, err := unix.Getpeername(d.fd); err == unix.ENOTCONN {
+		w.alone = true
+		var last unix.Sockaddr
+		d.read = func(fd int, p []byte) (int, error) {
+			n, from, err := unix.Recvfrom(fd, p, unix.MSG_DONTWAIT)
+			if err == nil && from != nil {
+				last = from
+			}
+			return n, err
+		}
+		d.write = func(fd int, p []byte) (int, error) {
+			n, err := send(fd, p)
+			if last != nil && (err == unix.EDESTADDRREQ || err == unix.ENOTCONN) {
+				return len(p), unix.Sendto(fd, p, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, last)
+			}
+			return n, err // somebody has connected it
 		}
 	}
-	return &Datagram{descriptor: d}, nil
+	return w, nil
+}
+
+// growBuffers makes the buffers of a socket large enough for a burst.
+func growBuffers(fd int) {
+	for _, opt := range []int{unix.SO_RCVBUF, unix.SO_SNDBUF} {
+		if n, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, opt); err == nil && n < socketBuffer {
+			_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, opt, socketBuffer)
+		}
+	}
 }
 
 // NewUDP returns the wire of a NIO of type udp: it sends from port lport to rport
@@ -107,36 +133,7 @@ func newDatagram(f interface {
 //
 // Source: netio-hypervisor reference, 7.
 func NewUDP(lport int, rhost string, rport int) (*Datagram, error) {
-	conn, err := dialUDP(lport, rhost, rport)
-	if err != nil {
-		return nil, err
-	}
-	return newDatagram(conn, "udp")
-}
-
-func dialUDP(lport int, rhost string, rport int) (*net.UDPConn, error) {
-	dialer := net.Dialer{
-		LocalAddr: &net.UDPAddr{Port: lport},
-		Timeout:   10 * time.Second,
-		Control: func(_, _ string, c syscall.RawConn) error {
-			var err error
-			if cerr := c.Control(func(fd uintptr) {
-				err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
-			}); cerr != nil {
-				return cerr
-			}
-			return err
-		},
-	}
-	conn, err := dialer.DialContext(context.Background(), "udp", net.JoinHostPort(rhost, strconv.Itoa(rport)))
-	if err != nil {
-		var op *net.OpError
-		if errors.As(err, &op) {
-			err = op.Err
-		}
-		return nil, fmt.Errorf("udp:%d:%s:%d: %w", lport, rhost, rport, err)
-	}
-	return conn.(*net.UDPConn), nil
+	return openDatagram(NIO{Type: "udp", LocalPort: lport, RemoteHost: rhost, RemotePort: rport})
 }
 
 // NewUnix returns the wire of a NIO of type unix: it receives at the socket that
@@ -145,54 +142,55 @@ func dialUDP(lport int, rhost string, rport int) (*net.UDPConn, error) {
 //
 // Source: netio-hypervisor reference, 7.
 func NewUnix(local, remote string) (*Datagram, error) {
-	conn, err := listenUnix(local, remote)
+	return openDatagram(NIO{Type: "unix", Local: local, Remote: remote})
+}
+
+func openDatagram(n NIO) (*Datagram, error) {
+	w, err := n.Open()
 	if err != nil {
 		return nil, err
 	}
-	d, err := newUnix(conn, remote)
-	if err != nil {
-		os.Remove(local)
-		return nil, err
-	}
-	d.cleanup = func() { os.Remove(local) }
-	return d, nil
+	return w.(*Datagram), nil
 }
 
-func listenUnix(local, remote string) (*net.UnixConn, error) {
-	name := fmt.Sprintf("unix:%s:%s", local, remote)
-	for _, path := range []string{local, remote} {
-		if n := len(path); n == 0 || n >= 108 {
-			return nil, fmt.Errorf("%s: a socket's path has 1 to 107 bytes, this one has %d", name, n)
-		}
+// maxPath is the length in bytes of the longest path of a socket (unix(7)).
+const maxPath = 107
+
+func checkPath(path string) error {
+	if n := len(path); n == 0 || n > maxPath {
+		return fmt.Errorf("a socket's path has 1 to %d bytes, this one has %d", maxPath, n)
 	}
-	removeStale(local)
-	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: local, Net: "unixgram"})
-	if err != nil {
-		if errors.Is(err, unix.EADDRINUSE) {
-			return nil, fmt.Errorf("%s: %s exists", name, local)
-		}
-		var op *net.OpError
-		if errors.As(err, &op) {
-			err = op.Err
-		}
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return conn, nil
+	return nil
 }
 
-// newUnix is newDatagram for a socket that sends to the one at path remote.
-func newUnix(f interface {
-	syscall.Conn
-	Close() error
-}, remote string) (*Datagram, error) {
+// newUnix is newDatagram for a socket that sends to the one at path remote. Where
+// this process may not, it sends over the socket's connection, which one that
+// may has made; see Opened.Reach.
+func newUnix(f connection, remote string) (*Datagram, error) {
 	d, err := newDatagram(f, "unix")
 	if err != nil {
 		return nil, err
 	}
-	d.named = true
+	if err := checkPath(remote); err != nil {
+		d.Close()
+		return nil, fmt.Errorf("unix: %w", err)
+	}
+	d.alone, d.read = true, recv
 	to := &unix.SockaddrUnix{Name: remote}
-	d.write = func(fd int, p []byte) (int, error) {
-		return len(p), unix.Sendto(fd, p, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, to)
+	connected := false
+	d.write = func(fd int, p []byte) (n int, err error) {
+		if connected {
+			if n, err = send(fd, p); err == nil || err == unix.EAGAIN {
+				return n, err
+			}
+		}
+		if err = unix.Sendto(fd, p, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, to); err != unix.EACCES {
+			connected = false
+			return len(p), err
+		}
+		n, err = send(fd, p)
+		connected = err == nil
+		return n, err
 	}
 	return d, nil
 }
@@ -239,13 +237,4 @@ func fromPeer(err error) bool {
 		}
 	}
 	return false
-}
-
-// Close implements Wire.
-func (d *Datagram) Close() error {
-	err := d.descriptor.Close()
-	if d.cleanup != nil {
-		d.unlink.Do(d.cleanup)
-	}
-	return err
 }
