@@ -3,12 +3,16 @@ package lab
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
 func seeds(f *testing.F) []string {
-	out := []string{plain, before, "\xff\xfe[\x00", "[localhost]\n[[ROUTER R1]]\nimage = '''a\nb'''\n"}
+	out := []string{plain, before, switched, "\xff\xfe[\x00", "[localhost]\n[[ROUTER R1]]\nimage = '''a\nb'''\n"}
 	for _, c := range cases {
+		out = append(out, caseText(c.text))
+	}
+	for _, c := range switchCases {
 		out = append(out, caseText(c.text))
 	}
 	files, err := filepath.Glob("testdata/*.net")
@@ -114,13 +118,73 @@ func checkLab(t *testing.T, l *Lab) {
 			seen[p.Name] = true
 		}
 	}
-	used := map[End]bool{}
+	kinds := map[End]Kind{}
+	for _, r := range l.Routers {
+		for _, p := range r.Ports {
+			kinds[End{Device: r.Name, Port: p.Name}] = p.Kind
+		}
+	}
+	for _, w := range l.Switches {
+		if names[w.Name] || !validName(w.Name) {
+			t.Errorf("switch %+v", *w)
+		}
+		names[w.Name] = true
+		checkSwitch(t, w)
+		for _, p := range w.Ports {
+			kinds[End{Device: w.Name, Port: p.Name()}] = p.Kind
+		}
+	}
+	used, owned := map[End]bool{}, map[string]bool{}
 	for _, k := range l.Links {
 		for _, e := range []End{k.A, k.B} {
-			if e.LAN == "" && used[e] {
+			switch {
+			case e.Device == "" && (e == k.A || (e.LAN == "") == (e.NIO == NIO{}) || e.Port != ""):
+				t.Errorf("%+v is no end", e)
+			case e.LAN != "" && k.Kind != Ethernet || !e.NIO.Carries(k.Kind):
+				t.Errorf("%s carries %s", e, k.Kind)
+			case e.Device == "" && owned[e.NIO.own()], e.Device != "" && used[e]:
 				t.Errorf("%s is used twice", e)
+			case e.Device != "" && kinds[e] != k.Kind:
+				t.Errorf("%s is %q, its link %s", e, kinds[e], k.Kind)
 			}
-			used[e] = true
+			used[e], owned[e.NIO.own()] = true, e.NIO.own() != ""
+		}
+	}
+}
+
+// checkSwitch checks what every switch promises.
+func checkSwitch(t *testing.T, w *Switch) {
+	last := -1
+	kinds := map[int]Kind{}
+	for _, p := range w.Ports {
+		kind := map[string]Kind{"ETHSW": Ethernet, "HUB": Ethernet, "FRSW": Serial, "ATMSW": ATM, "ATMBR": p.Kind}[w.Type]
+		vlan := w.Type == "ETHSW" && slices.Contains(modes, p.Mode) && p.VLAN >= 1 && p.VLAN <= 4094 &&
+			(p.Mode == "qinq") == (p.EtherType != 0) && (p.EtherType == 0 || slices.Contains(etherTypes, p.EtherType))
+		if p.Number <= last || p.Number > maxPort || p.Kind != kind || p.Kind != Ethernet && p.Kind != Serial && p.Kind != ATM ||
+			!vlan && (w.Type == "ETHSW" || p.Mode != "" || p.VLAN != 0 || p.EtherType != 0) {
+			t.Errorf("%s %s: port %+v", w.Type, w.Name, p)
+		}
+		last = p.Number
+		kinds[p.Number] = p.Kind
+	}
+	ends := map[CircuitEnd]bool{}
+	for _, c := range w.Circuits {
+		for i, e := range []CircuitEnd{c.From, c.To} {
+			var kind Kind
+			var ok bool
+			switch {
+			case w.Type == "FRSW":
+				kind, ok = Serial, e.DLCI >= 1 && e.DLCI <= 1022 && e.VPI == -1 && e.VCI == -1
+			case w.Type == "ATMBR" && i == 0:
+				kind, ok = Ethernet, e.DLCI == 0 && e.VPI == -1 && e.VCI == -1
+			default:
+				kind, ok = ATM, e.DLCI == 0 && e.VPI >= 0 && e.VPI <= 4095 && e.VCI >= -1 && e.VCI <= 65535
+				ok = ok && (e.VCI == -1) == (c.From.VCI == -1 && w.Type == "ATMSW")
+			}
+			if !ok || kinds[e.Port] != kind || ends[e] || w.Type == "ETHSW" || w.Type == "HUB" {
+				t.Errorf("%s %s: circuit %s: %+v at a port that is %q", w.Type, w.Name, c, e, kinds[e.Port])
+			}
+			ends[e] = true
 		}
 	}
 }

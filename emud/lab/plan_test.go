@@ -16,6 +16,18 @@ f0/0 = LAN 1
 f0/0 = LAN 1
 `
 
+const switched = `[localhost]
+[[ROUTER R1]]
+f0/0 = S1 1
+s1/0 = F1 1
+s1/1 = F1 2
+[[ETHSW S1]]
+1 = access 1
+3 = dot1q 1 NIO_tap:tap0
+[[FRSW F1]]
+1:100 = 2:200
+`
+
 func mustParse(t testing.TB, text string) *Lab {
 	t.Helper()
 	l, m := Parse("x.net", []byte(text))
@@ -78,6 +90,58 @@ func TestDiff(t *testing.T) {
 		{"order of the sections", before, "[localhost]\n[[ROUTER R3]]\nf0/0 = LAN 1\n[[ROUTER R2]]\nf0/0 = LAN 1\n[[ROUTER R1]]\ns1/0 = R2 s1/0\nf0/0 = LAN 1\n", ``},
 		{"a card, and a model that waits", before, strings.Replace(before, "[[ROUTER R2]]", "[[ROUTER R2]]\nslot3 = PA-A1\n[[ROUTER R4]]\nmodel = 3640\n[[7200]]", 1), `
 			R2: link f0/0 - LAN 1 removed`},
+		{"switches", "", switched, `
+			R1: router 7200 added
+			S1: ETHSW added
+			F1: FRSW added
+			R1: link f0/0 - S1 1 added
+			R1: link s1/0 - F1 1 added
+			R1: link s1/1 - F1 2 added
+			S1: link 3 - NIO_tap:tap0 added`},
+		{"no switches", switched, "", `
+			S1: link 3 - NIO_tap:tap0 removed
+			R1: link s1/1 - F1 2 removed
+			R1: link s1/0 - F1 1 removed
+			R1: link f0/0 - S1 1 removed
+			F1: FRSW removed
+			S1: ETHSW removed
+			R1: router removed`},
+		{"switches as they were, written in another way", switched, strings.NewReplacer(
+			"1 = access 1", "01 = ACCESS 1 R1 f0/0", "f0/0 = S1 1\n", "", "1:100 = 2:200", "2:200 = 1:100", "[[ETHSW S1]]", "[[EthSw S1]]\nx = 4").Replace(switched), ``},
+		{"VLANs and modes", switched, strings.NewReplacer("1 = access 1", "1 = access 20", "dot1q 1", "qinq 1 0x88a8").Replace(switched), `
+			S1: port 1 is access 20 now, was access 1; port 3 is qinq 1 0x88a8 now, was dot1q 1`},
+		{"a port that comes and one that goes, and a circuit of each", switched,
+			strings.NewReplacer("3 = dot1q 1", "4 = dot1q 1", "1:100 = 2:200", "1:100 = 2:201\n1:101 = 1:102", "s1/1 = F1 2", "s1/1 = F1 2\ns1/2 = F1 7").Replace(switched), `
+			S1: link 3 - NIO_tap:tap0 removed
+			S1: port 3 removed; port 4 added (dot1q 1)
+			F1: port 7 added; circuit 1:100 = 2:200 removed; circuit 1:100 = 2:201 added; circuit 1:101 = 1:102 added
+			R1: link s1/2 - F1 7 added
+			S1: link 4 - NIO_tap:tap0 added`},
+		{"another NIO", switched, strings.Replace(switched, "tap0", "tap1", 1), `
+			S1: link 3 - NIO_tap:tap0 removed
+			S1: link 3 - NIO_tap:tap1 added`},
+		{"autostart of switches", switched, strings.Replace(switched, "[localhost]\n", "[localhost]\nautostart = no\n", 1), `
+			R1: autostart changed
+			S1: autostart changed
+			F1: autostart changed`},
+		{"a switch of another type is another device", switched, strings.NewReplacer("[[ETHSW S1]]\n1 = access 1\n3 = dot1q 1", "[[HUB S1]]\n3 =").Replace(switched), `
+			S1: link 3 - NIO_tap:tap0 removed
+			R1: link f0/0 - S1 1 removed
+			S1: ETHSW removed
+			S1: HUB added
+			R1: link f0/0 - S1 1 added
+			S1: link 3 - NIO_tap:tap0 added`},
+		{"a router in place of a switch", "[localhost]\n[[HUB D]]\n1 = LAN 1", "[localhost]\n[[ROUTER D]]\nf0/0 = LAN 1", `
+			D: link 1 - LAN 1 removed
+			D: HUB removed
+			D: router 7200 added
+			D: link f0/0 - LAN 1 added`},
+		{"a bridge's port that carries something else", "[localhost]\n[[ATMBR B]]\n1 = 2:1:1 NIO_null:\n2 = NIO_null:", "[localhost]\n[[ATMBR B]]\n2 = 1:1:1 NIO_null:\n1 = NIO_null:", `
+			B: link 2 - NIO_null: removed
+			B: link 1 - NIO_null: removed
+			B: port 1 is atm now, was ethernet; port 2 is ethernet now, was atm; circuit 1 = 2:1:1 removed; circuit 2 = 1:1:1 added
+			B: link 2 - NIO_null: added
+			B: link 1 - NIO_null: added`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.name == "a card, and a model that waits" { // the f0/0 line lands in the defaults section
