@@ -25,8 +25,7 @@ func (m *Manager) EnsureLAN(ns string) error {
 	if err := m.EnsureNamespace(ns); err != nil {
 		return err
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	defer m.lock(ns)()
 	h, err := open(ns)
 	if err != nil {
 		return err
@@ -61,15 +60,14 @@ func (m *Manager) AttachLAN(lanNS string, port Endpoint, up bool) error {
 	if err := m.checkLANEnds(lanNS, port); err != nil {
 		return err
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if err := m.attachLAN(lanNS, port, up); err != nil {
+	defer m.lock(lanNS, port.Namespace)()
+	if err := attachLAN(lanNS, port, up); err != nil {
 		return fmt.Errorf("attach %s to LAN %s: %w", port, lanNS, err)
 	}
 	return nil
 }
 
-func (m *Manager) attachLAN(lanNS string, port Endpoint, up bool) error {
+func attachLAN(lanNS string, port Endpoint, up bool) error {
 	hl, err := open(lanNS)
 	if err != nil {
 		return err
@@ -85,22 +83,25 @@ func (m *Manager) attachLAN(lanNS string, port Endpoint, up bool) error {
 		return fmt.Errorf("interface %s: %w", LANBridge, err)
 	}
 	far := lanPortName(lanNS, port)
-	if err := ensurePair(hp, LinkName(port.Ifname), "LAN "+lanNS, hl, far, port.String()); err != nil {
+	if err := ensurePair(hp, LinkName(port.Ifname), MTU, hl, far, MTU); err != nil {
 		return err
 	}
-	tap, err := hp.find(port.Ifname)
+	if err := hp.setLabel(LinkName(port.Ifname), "to LAN "+lanNS); err != nil {
+		return err
+	}
+	if err := hl.setLabel(far, "to "+port.String()); err != nil {
+		return err
+	}
+	p, err := hp.join(port.Ifname)
 	if err != nil {
 		return err
 	}
 	// Both ends are up before the bridge sees the new one: a port that gets its
 	// carrier later is not forwarding for up to a second (platform reference 5.2).
-	held, err := hp.held(tap)
-	if err != nil {
-		return err
-	}
-	up = up && held
-	if err := hp.plug(tap, LinkName(port.Ifname), up, true); err != nil {
-		return err
+	if up {
+		if err := hp.setUp(p.end, true); err != nil {
+			return err
+		}
 	}
 	end, err := hl.LinkByName(far)
 	if err != nil {
@@ -114,13 +115,16 @@ func (m *Manager) attachLAN(lanNS string, port Endpoint, up bool) error {
 			return fmt.Errorf("add %s to bridge: %w", far, err)
 		}
 	}
-	if err := hl.setHubPort(end); err != nil || !up {
+	if err := hl.setHubPort(end); err != nil {
 		return err
 	}
-	if err := hp.awaitUp(port.Ifname, LinkName(port.Ifname)); err != nil {
-		return err
+	if up {
+		if err := hl.awaitUp(end); err != nil {
+			return err
+		}
 	}
-	return hl.awaitUp(far)
+	_, err = turn(up, p)
+	return err
 }
 
 // setHubPort makes a bridge port send everything everywhere.
@@ -149,8 +153,7 @@ func (m *Manager) DetachLAN(lanNS string, port Endpoint) error {
 	if err := m.checkLANEnds(lanNS, port); err != nil {
 		return err
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	defer m.lock(lanNS, port.Namespace)()
 	far := lanPortName(lanNS, port)
 	if err := unlink(port, LinkName(port.Ifname), Endpoint{lanNS, far}, far); err != nil {
 		return fmt.Errorf("detach %s from LAN %s: %w", port, lanNS, err)

@@ -22,15 +22,14 @@ func (m *Manager) LinkVeth(a, b Endpoint, aUp, bUp bool) error {
 	if err := m.checkEnds(a, b); err != nil {
 		return err
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if err := m.linkVeth(a, b, aUp, bUp); err != nil {
+	defer m.lock(a.Namespace, b.Namespace)()
+	if err := linkVeth(a, b, aUp && bUp); err != nil {
 		return fmt.Errorf("link %s to %s: %w", a, b, err)
 	}
 	return nil
 }
 
-func (m *Manager) linkVeth(a, b Endpoint, aUp, bUp bool) error {
+func linkVeth(a, b Endpoint, up bool) error {
 	ha, err := open(a.Namespace)
 	if err != nil {
 		return err
@@ -41,82 +40,135 @@ func (m *Manager) linkVeth(a, b Endpoint, aUp, bUp bool) error {
 		return err
 	}
 	defer hb.close()
-	if err := ensurePair(ha, LinkName(a.Ifname), b.String(), hb, LinkName(b.Ifname), a.String()); err != nil {
+	if err := ensurePair(ha, LinkName(a.Ifname), MTU, hb, LinkName(b.Ifname), MTU); err != nil {
 		return err
 	}
-	tapA, err := ha.find(a.Ifname)
+	if err := ha.setLabel(LinkName(a.Ifname), "to "+b.String()); err != nil {
+		return err
+	}
+	if err := hb.setLabel(LinkName(b.Ifname), "to "+a.String()); err != nil {
+		return err
+	}
+	plugA, err := ha.join(a.Ifname)
 	if err != nil {
 		return err
 	}
-	tapB, err := hb.find(b.Ifname)
+	plugB, err := hb.join(b.Ifname)
 	if err != nil {
 		return err
 	}
-	heldA, err := ha.held(tapA)
-	if err != nil {
-		return err
-	}
-	heldB, err := hb.held(tapB)
-	if err != nil {
-		return err
-	}
-	aUp, bUp = aUp && heldA, bUp && heldB
-	if err := ha.plug(tapA, LinkName(a.Ifname), aUp, bUp); err != nil {
-		return err
-	}
-	if err := hb.plug(tapB, LinkName(b.Ifname), bUp, aUp); err != nil || !aUp || !bUp {
-		return err
-	}
-	if err := ha.awaitUp(a.Ifname, LinkName(a.Ifname)); err != nil {
-		return err
-	}
-	return hb.awaitUp(b.Ifname, LinkName(b.Ifname))
+	_, err = turn(up, plugA, plugB)
+	return err
 }
 
-// awaitUp waits until the kernel has started the interfaces, which it does a
-// moment after they got carrier: a frame sent before would be lost. It gives up
-// after a second, as an interface may have lost its carrier again meanwhile.
-func (h *handle) awaitUp(names ...string) error {
-	end := time.Now().Add(time.Second)
-	for _, name := range names {
-		for {
-			l, err := h.find(name)
-			if err != nil {
-				return err
-			}
-			if l == nil || l.Attrs().OperState == netlink.OperUp || !time.Now().Before(end) {
-				break
-			}
-			time.Sleep(time.Millisecond)
+// plug is a port with the end of the cable in it.
+type plug struct {
+	h   *handle
+	tap netlink.Link // nil: none
+	end netlink.Link
+}
+
+// join redirects all frames between the TAP, if there is one, and the cable's end
+// beside it.
+func (h *handle) join(tap string) (plug, error) {
+	end, err := h.LinkByName(LinkName(tap))
+	if err != nil {
+		return plug{}, fmt.Errorf("interface %s: %w", LinkName(tap), err)
+	}
+	l, err := h.find(tap)
+	if err != nil {
+		return plug{}, err
+	}
+	p := plug{h, l, end}
+	if l == nil {
+		return p, h.clearRedirect(end)
+	}
+	if err := h.redirect(l, end); err != nil {
+		return plug{}, err
+	}
+	return p, h.redirect(end, l)
+}
+
+// turn gives or takes the carrier of ports that are joined to each other, and of
+// the ends of the cable in them. It takes it when one of the ports is not there or
+// not held by a router, and tells which it did.
+func turn(on bool, plugs ...plug) (bool, error) {
+	for _, p := range plugs {
+		on = on && p.tap != nil
+	}
+	if on {
+		var err error
+		if on, err = turnOn(plugs); on || err != nil {
+			return on, err
 		}
+	}
+	for _, p := range plugs {
+		if err := p.h.dropCarrier(p.tap); err != nil {
+			return false, err
+		}
+	}
+	for _, p := range plugs {
+		if err := p.h.setUp(p.end, false); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// turnOn returns false when a port is not held. The cable works before the first
+// port has carrier, so that not even the first frame is lost.
+func turnOn(plugs []plug) (bool, error) {
+	for _, p := range plugs {
+		if err := p.h.setUp(p.end, true); err != nil {
+			return false, err
+		}
+	}
+	for _, p := range plugs {
+		if err := p.h.awaitUp(p.end); err != nil {
+			return false, err
+		}
+	}
+	for _, p := range plugs {
+		if held, err := p.h.giveCarrier(p.tap); err != nil || !held {
+			// The interfaces are as they were read, but for their carrier.
+			return false, errors.Join(err, refresh(plugs))
+		}
+	}
+	for _, p := range plugs {
+		if err := p.h.awaitUp(p.tap); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// refresh reads the state of the ends again.
+func refresh(plugs []plug) error {
+	for i := range plugs {
+		p := &plugs[i]
+		end, err := p.h.LinkByIndex(p.end.Attrs().Index)
+		if err != nil {
+			return err
+		}
+		p.end = end
 	}
 	return nil
 }
 
-// plug joins the TAP (nil: none) to the veth end beside it and gives it carrier
-// as told. When the port is not up, the veth end goes down, which takes the
-// carrier from the far one.
-func (h *handle) plug(tap netlink.Link, veth string, up, carrier bool) error {
-	end, err := h.LinkByName(veth)
-	if err != nil {
-		return fmt.Errorf("interface %s: %w", veth, err)
-	}
-	if tap == nil {
-		if err := h.setUp(end, false); err != nil {
+// awaitUp waits until the kernel has started the interface, which it does a
+// moment after it got carrier: a frame sent before would be lost. It gives up
+// after a second, as the interface may have lost its carrier again meanwhile.
+func (h *handle) awaitUp(l netlink.Link) error {
+	for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		now, err := h.LinkByIndex(l.Attrs().Index)
+		if isGone(err) || err == nil && now.Attrs().OperState == netlink.OperUp {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
-		return h.clearRedirect(end)
 	}
-	if err := h.redirect(tap, end); err != nil {
-		return err
-	}
-	if err := h.redirect(end, tap); err != nil {
-		return err
-	}
-	if err := h.setUp(end, up); err != nil {
-		return err
-	}
-	return h.setCarrier(tap, up && carrier)
+	return nil
 }
 
 func (h *handle) setUp(l netlink.Link, up bool) error {
@@ -134,9 +186,9 @@ func (h *handle) setUp(l netlink.Link, up bool) error {
 }
 
 // ensurePair makes the veth pair with end nameA in ha and end nameB in hb, unless
-// it is there. Interfaces of these names that are not the two ends of one pair
-// are removed first. The labels name the far end of each to people.
-func ensurePair(ha *handle, nameA, labelA string, hb *handle, nameB, labelB string) error {
+// it is there, with their MTUs in bytes. Interfaces of these names that are not
+// the two ends of one pair are removed first.
+func ensurePair(ha *handle, nameA string, mtuA int, hb *handle, nameB string, mtuB int) error {
 	endA, err := ha.find(nameA)
 	if err != nil {
 		return err
@@ -149,51 +201,64 @@ func ensurePair(ha *handle, nameA, labelA string, hb *handle, nameB, labelB stri
 	if err != nil {
 		return err
 	}
-	if !paired {
-		if endA != nil {
-			if err := ha.LinkDel(endA); err != nil {
-				return fmt.Errorf("remove old %s: %w", nameA, err)
-			}
-		}
-		// The line above has removed endB as well if it was the other end of
-		// another pair with endA.
-		if endB, err = hb.find(nameB); err != nil {
-			return err
-		}
-		if endB != nil {
-			if err := hb.LinkDel(endB); err != nil {
-				return fmt.Errorf("remove old %s: %w", nameB, err)
-			}
-		}
-		veth := netlink.NewVeth(netlink.LinkAttrs{Name: nameA, MTU: MTU, TxQLen: -1})
-		veth.PeerName = nameB
-		veth.PeerMTU = MTU
-		veth.PeerNamespace = netlink.NsFd(hb.fd)
-		if err := ha.LinkAdd(veth); err != nil {
-			return fmt.Errorf("make veth pair %s, %s: %w", nameA, nameB, err)
-		}
+	if paired {
+		return nil
 	}
-	if err := ha.setLabel(nameA, labelA); err != nil {
+	if err := ha.remove(nameA); err != nil {
 		return err
 	}
-	return hb.setLabel(nameB, labelB)
+	// The line above has removed endB as well if it was the other end of another
+	// pair with endA.
+	if err := hb.remove(nameB); err != nil {
+		return err
+	}
+	veth := netlink.NewVeth(netlink.LinkAttrs{Name: nameA, MTU: mtuA, TxQLen: -1})
+	veth.PeerName = nameB
+	veth.PeerMTU = uint32(mtuB)
+	veth.PeerNamespace = netlink.NsFd(hb.fd)
+	if err := ha.LinkAdd(veth); err != nil {
+		return fmt.Errorf("make veth pair %s, %s: %w", nameA, nameB, err)
+	}
+	return nil
 }
 
-// setLabel shows in "ip link" what a veth end leads to.
-func (h *handle) setLabel(name, farEnd string) error {
+// remove removes an interface, if it is there.
+func (h *handle) remove(name string) error {
+	l, err := h.find(name)
+	if err != nil || l == nil {
+		return err
+	}
+	if err := h.delete(l); err != nil {
+		return fmt.Errorf("remove %s: %w", name, err)
+	}
+	return nil
+}
+
+// delete removes an interface, which may be gone.
+func (h *handle) delete(l netlink.Link) error {
+	return h.vanish(func(h *handle) error { return h.LinkDel(l) }, func() (bool, error) {
+		_, err := h.LinkByIndex(l.Attrs().Index)
+		if isGone(err) {
+			return true, nil
+		}
+		return false, err
+	})
+}
+
+// setLabel gives an interface the alias, which "ip link" shows.
+func (h *handle) setLabel(name, alias string) error {
 	l, err := h.LinkByName(name)
 	if err != nil {
 		return err
 	}
-	alias := "to " + farEnd
-	if len(alias) > 255 { // IFALIASZ - 1
-		alias = alias[:255]
-	}
-	if l.Attrs().Alias == alias {
+	if alias = cutAlias(alias); l.Attrs().Alias == alias {
 		return nil
 	}
 	return h.LinkSetAlias(l, alias)
 }
+
+// cutAlias is what the kernel can keep of an alias.
+func cutAlias(alias string) string { return alias[:min(len(alias), 255)] } // IFALIASZ - 1
 
 // isPair reports whether a and b are the two ends of one veth pair: each names
 // the other's index as its parent, and a's parent is in b's namespace.
@@ -220,8 +285,7 @@ func (m *Manager) UnlinkVeth(a, b Endpoint) error {
 	if err := m.checkEnds(a, b); err != nil {
 		return err
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	defer m.lock(a.Namespace, b.Namespace)()
 	if err := unlink(a, LinkName(a.Ifname), b, LinkName(b.Ifname)); err != nil {
 		return fmt.Errorf("unlink %s from %s: %w", a, b, err)
 	}
@@ -229,7 +293,7 @@ func (m *Manager) UnlinkVeth(a, b Endpoint) error {
 }
 
 // unlink removes the pair with the ends nameA beside a and nameB beside b. When
-// the pair is gone already, the TAPs are cleared of what it left.
+// the pair is gone already, the TAPs lose the carrier that it left.
 func unlink(a Endpoint, nameA string, b Endpoint, nameB string) error {
 	ha, err := open(a.Namespace)
 	if err != nil && !isGone(err) {
@@ -260,7 +324,7 @@ func unlink(a Endpoint, nameA string, b Endpoint, nameB string) error {
 			return err
 		}
 		if paired {
-			if err := ha.LinkDel(endA); err != nil && !isGone(err) {
+			if err := ha.delete(endA); err != nil {
 				return err
 			}
 		}
@@ -277,7 +341,8 @@ func unlink(a Endpoint, nameA string, b Endpoint, nameB string) error {
 	return errors.Join(errs...)
 }
 
-// unplug clears a TAP that has no veth end beside it.
+// unplug takes the carrier of a TAP that has no cable's end beside it. The redirect
+// stays and drops what the router sends, until there is another cable.
 func (h *handle) unplug(tap, veth string) error {
 	if end, err := h.find(veth); err != nil || end != nil {
 		return err
@@ -286,13 +351,7 @@ func (h *handle) unplug(tap, veth string) error {
 	if err != nil || l == nil || l.Type() != "tuntap" {
 		return err
 	}
-	if err := h.clearRedirect(l); err != nil {
-		return err
-	}
-	if !hasCarrier(l) {
-		return nil
-	}
-	return h.setCarrier(l, false)
+	return h.dropCarrier(l)
 }
 
 func (m *Manager) checkEnds(a, b Endpoint) error {

@@ -5,16 +5,18 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sort"
 	"strings"
-	"sync"
+	"time"
 
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
 	vnetns "github.com/vishvananda/netns"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 )
 
@@ -25,6 +27,10 @@ const Dir = "/run/netns"
 // that a router's Ethernet port sends (jumbo 9000 with tags, ISL), because veth
 // drops frames larger than its MTU plus header and tag (platform reference 5.1).
 const MTU = 9216
+
+// cleaners is how many namespaces Cleanup removes at a time: each is mostly
+// waiting.
+const cleaners = 8
 
 const (
 	maxName    = 255 // NAME_MAX of the file system under Dir
@@ -41,7 +47,7 @@ var ErrForeign = errors.New("namespace exists and is not ours")
 // CAP_NET_ADMIN.
 type Manager struct {
 	prefix string
-	mu     sync.Mutex // serializes changes
+	locks
 }
 
 // New returns a Manager for the namespaces of prefix. It changes nothing.
@@ -106,8 +112,7 @@ func (m *Manager) EnsureNamespace(name string) error {
 	if err := m.checkName(name); err != nil {
 		return err
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	defer m.lock(name)()
 	if isNamespace(path(name)) {
 		if err := m.checkOwner(name); err != nil {
 			return err
@@ -221,21 +226,12 @@ func (m *Manager) DeleteNamespace(name string) error {
 	if err := m.checkName(name); err != nil {
 		return err
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.deleteNamespace(name)
-}
-
-func (m *Manager) deleteNamespace(name string) error {
+	defer m.lock(name)()
 	if _, err := os.Lstat(path(name)); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	unlock, err := lockDir()
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if isNamespace(path(name)) {
+	there := isNamespace(path(name))
+	if there {
 		if err := m.checkOwner(name); err != nil {
 			return err
 		}
@@ -244,6 +240,13 @@ func (m *Manager) deleteNamespace(name string) error {
 		if err := removeLinks(name); err != nil {
 			return fmt.Errorf("empty namespace %s: %w", name, err)
 		}
+	}
+	unlock, err := lockDir()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if there {
 		if err := unix.Unmount(path(name), unix.MNT_DETACH); err != nil {
 			return fmt.Errorf("unmount %s: %w", path(name), err)
 		}
@@ -254,25 +257,76 @@ func (m *Manager) deleteNamespace(name string) error {
 	return nil
 }
 
+// removeGroup marks interfaces that go in one step (IFLA_GROUP). The kernel's own
+// loopback interface stays in group 0.
+const removeGroup = 0x64796e
+
+// removeLinks removes all interfaces that can be, in one step: each step has the
+// kernel wait until nothing uses what it removed.
 func removeLinks(name string) error {
 	h, err := open(name)
 	if err != nil {
 		return err
 	}
 	defer h.close()
-	links, err := h.LinkList()
-	if err != nil {
+	links, err := h.removable()
+	if err != nil || len(links) == 0 {
 		return err
 	}
 	for _, l := range links {
-		if l.Attrs().Flags&net.FlagLoopback != 0 {
-			continue
-		}
-		if err := h.LinkDel(l); err != nil && !isGone(err) {
-			return fmt.Errorf("delete %s: %w", l.Attrs().Name, err)
+		err := h.LinkSetGroup(l, removeGroup)
+		if err != nil && !isGone(err) {
+			return fmt.Errorf("group %s: %w", l.Attrs().Name, err)
 		}
 	}
-	return nil
+	return h.vanish(func(h *handle) error {
+		req := nl.NewNetlinkRequest(unix.RTM_DELLINK, unix.NLM_F_ACK)
+		req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+		req.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(removeGroup)))
+		return h.execute(req)
+	}, func() (bool, error) {
+		links, err := h.removable()
+		return len(links) == 0, err
+	})
+}
+
+// removable lists all interfaces but loopback and hardware that someone moved
+// here.
+func (h *handle) removable() ([]netlink.Link, error) {
+	links, err := h.list()
+	return slices.DeleteFunc(links, func(l netlink.Link) bool { return l.Type() == "device" }), err
+}
+
+// vanish has del remove interfaces, and returns as soon as gone finds that they
+// are no longer there. The kernel goes on with del for some 20 ms then, in which
+// it waits for all its processors before it frees memory.
+func (h *handle) vanish(del func(h *handle) error, gone func() (bool, error)) error {
+	fd, err := unix.FcntlInt(uintptr(h.fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	own, err := openAt(vnetns.NsHandle(fd)) // h is closed before del ends
+	if err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	go func() {
+		defer own.close()
+		done <- del(own)
+	}()
+	for {
+		select {
+		case err := <-done:
+			if isGone(err) {
+				return nil
+			}
+			return err
+		case <-time.After(time.Millisecond):
+		}
+		if ok, err := gone(); ok || err != nil {
+			return err
+		}
+	}
 }
 
 // Namespaces returns the names of the namespaces of this prefix, sorted.
@@ -310,32 +364,37 @@ func (m *Manager) candidates() ([]string, error) {
 // (all of them when keep is nil), and what a crash left half made. It goes on
 // after an error and returns all of them.
 func (m *Manager) Cleanup(keep func(ns string) bool) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	names, err := m.candidates()
 	if err != nil {
 		return err
 	}
-	var errs []error
-	for _, name := range names {
+	errs := make([]error, len(names))
+	var group errgroup.Group
+	group.SetLimit(cleaners)
+	var kept []string
+	for i, name := range names {
 		if keep != nil && keep(name) {
+			kept = append(kept, name)
 			continue
 		}
-		if isNamespace(path(name)) {
-			if m.checkOwner(name) != nil {
-				continue
+		group.Go(func() error {
+			switch {
+			case !isNamespace(path(name)):
+				errs[i] = m.removeHalfMade(name)
+			case m.checkOwner(name) == nil:
+				errs[i] = m.DeleteNamespace(name)
 			}
-			errs = append(errs, m.deleteNamespace(name))
-			continue
-		}
-		errs = append(errs, removeHalfMade(name))
+			return nil
+		})
 	}
-	return errors.Join(errs...)
+	_ = group.Wait() // errs has them
+	return errors.Join(append(errs, m.cleanHost(kept))...)
 }
 
 // removeHalfMade removes the empty file that a crash between creation and mount
 // left. Whoever is between the two now holds the lock.
-func removeHalfMade(name string) error {
+func (m *Manager) removeHalfMade(name string) error {
+	defer m.lock(name)()
 	unlock, err := lockDir()
 	if err != nil {
 		return err
@@ -374,7 +433,8 @@ func (m *Manager) checkOwner(name string) error {
 // so it is closed as soon as the call that opened it ends.
 type handle struct {
 	*netlink.Handle
-	fd vnetns.NsHandle
+	fd  vnetns.NsHandle
+	raw *nl.SocketHandle // for execute; nil until then
 }
 
 func open(name string) (*handle, error) {
@@ -382,17 +442,64 @@ func open(name string) (*handle, error) {
 	if err != nil {
 		return nil, fmt.Errorf("namespace %s: %w", name, err)
 	}
+	h, err := openAt(fd)
+	if err != nil {
+		return nil, fmt.Errorf("namespace %s: %w", name, err)
+	}
+	return h, nil
+}
+
+// openHost opens the namespace of the host: the one that every thread is in but
+// those of onOwnThread.
+func openHost() (*handle, error) {
+	runtime.LockOSThread()
+	fd, err := vnetns.Get()
+	runtime.UnlockOSThread()
+	if err != nil {
+		return nil, fmt.Errorf("namespace of the host: %w", err)
+	}
+	return openAt(fd)
+}
+
+func openAt(fd vnetns.NsHandle) (*handle, error) {
 	h, err := netlink.NewHandleAt(fd, unix.NETLINK_ROUTE)
 	if err != nil {
 		fd.Close()
-		return nil, fmt.Errorf("namespace %s: %w", name, err)
+		return nil, err
 	}
-	return &handle{h, fd}, nil
+	return &handle{Handle: h, fd: fd}, nil
 }
 
 func (h *handle) close() {
+	if h.raw != nil {
+		h.raw.Close()
+	}
 	h.Close()
 	h.fd.Close()
+}
+
+// execute sends a request that the library has no call for.
+func (h *handle) execute(req *nl.NetlinkRequest) error {
+	if h.raw == nil {
+		s, err := nl.GetNetlinkSocketAt(h.fd, -1, unix.NETLINK_ROUTE)
+		if err != nil {
+			return err
+		}
+		h.raw = &nl.SocketHandle{Socket: s}
+	}
+	req.Sockets = map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: h.raw}
+	_, err := req.Execute(unix.NETLINK_ROUTE, 0)
+	return err
+}
+
+// list returns all interfaces.
+func (h *handle) list() ([]netlink.Link, error) {
+	for {
+		links, err := h.LinkList()
+		if !errors.Is(err, netlink.ErrDumpInterrupted) { // by a change elsewhere
+			return links, err
+		}
+	}
 }
 
 // find returns the interface, or nil when there is none of that name.
@@ -426,11 +533,18 @@ func inNamespace(name string, fn func() error) error {
 }
 
 // onOwnThread runs fn on a thread that ends with it, whatever namespace fn left
-// it in: a locked goroutine that ends takes its thread along.
+// it in: a locked goroutine that ends takes its thread along. The process's first
+// thread cannot end, would keep the namespace alive and is the one that /proc
+// shows for the process, so it is never that thread.
 func onOwnThread(fn func() error) error {
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() {
+			done <- onOwnThread(fn)
+			runtime.UnlockOSThread()
+			return
+		}
 		done <- fn()
 	}()
 	return <-done

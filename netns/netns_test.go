@@ -618,3 +618,15 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+// hostIndexes lists the interfaces of the host's namespace.
+func hostIndexes(t *testing.T) string {
+	t.Helper()
+	links, err := netlink.LinkList()
+	must(t, err)
+	var names []string
+	for _, l := range links {
+		names = append(names, fmt.Sprintf("%s=%d", l.Attrs().Name, l.Attrs().Index))
+	}
+	return strings.Join(names, " ")
+}

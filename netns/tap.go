@@ -19,8 +19,7 @@ func (m *Manager) EnsureTAP(ns, ifname string, mtu int) error {
 	if err := errors.Join(m.checkName(ns), checkIfname(ifname)); err != nil {
 		return err
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	defer m.lock(ns)()
 	h, err := open(ns)
 	if err != nil {
 		return err
@@ -53,8 +52,7 @@ func (m *Manager) OpenTAP(ns, ifname string, mtu int) (*os.File, error) {
 	if err := errors.Join(m.checkName(ns), checkIfname(ifname)); err != nil {
 		return nil, err
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	defer m.lock(ns)()
 	var f *os.File
 	err := inNamespace(ns, func() (err error) {
 		f, err = openTAP(ifname)
@@ -76,7 +74,7 @@ func (m *Manager) OpenTAP(ns, ifname string, mtu int) (*os.File, error) {
 }
 
 // attachTAP brings up a TAP that was just opened and joins it to the cable
-// beside it, if there is one.
+// beside it, if there is one, which may give it carrier.
 func attachTAP(ns, ifname string, mtu int) error {
 	h, err := open(ns)
 	if err != nil {
@@ -86,15 +84,29 @@ func attachTAP(ns, ifname string, mtu int) error {
 	if err := h.startTAP(ifname, mtu); err != nil {
 		return err
 	}
-	veth, err := h.find(LinkName(ifname))
-	if err != nil || veth == nil {
+	if end, err := h.find(LinkName(ifname)); err != nil || end == nil {
 		return err
 	}
-	tap, err := h.LinkByName(ifname)
+	p, err := h.join(ifname)
+	if err != nil || !hasCarrier(p.end) {
+		return err
+	}
+	_, err = h.giveCarrier(p.tap)
+	return err
+}
+
+// openTAP takes hold of the TAP ifname of the namespace that the calling thread is
+// in, or makes it. It has no carrier.
+func openTAP(ifname string) (*os.File, error) {
+	f, err := openDevice(ifname, unix.IFF_TAP|unix.IFF_NO_PI)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return h.plug(tap, veth.Attrs().Name, true, true)
+	if err := control(f, unix.TUNSETCARRIER, 0); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
 func makePersistentTAP(ifname string) error {
@@ -103,29 +115,22 @@ func makePersistentTAP(ifname string) error {
 		return err
 	}
 	defer f.Close()
-	c, err := f.SyscallConn()
-	if err != nil {
-		return err
-	}
-	ctlErr := c.Control(func(fd uintptr) { err = unix.IoctlSetInt(int(fd), unix.TUNSETPERSIST, 1) })
-	return errors.Join(ctlErr, err)
+	return control(f, unix.TUNSETPERSIST, 1)
 }
 
-// openTAP makes the interface in the namespace that the thread is in when it
-// opens the device. The descriptor becomes non-blocking only after TUNSETIFF, so
-// that the runtime's poller accepts it (platform reference 3.1).
-func openTAP(ifname string) (*os.File, error) {
+// openDevice takes hold of the TUN or TAP ifname of the namespace that the calling
+// thread is in when it opens the device, or makes it. The descriptor becomes
+// non-blocking only after TUNSETIFF, so that the runtime's poller accepts it
+// (platform reference 3.1).
+func openDevice(ifname string, flags uint16) (*os.File, error) {
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open /dev/net/tun: %w", err)
 	}
 	ifr, err := unix.NewIfreq(ifname)
 	if err == nil {
-		ifr.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI)
+		ifr.SetUint16(flags)
 		err = unix.IoctlIfreq(fd, unix.TUNSETIFF, ifr)
-	}
-	if err == nil {
-		err = unix.IoctlSetPointerInt(fd, unix.TUNSETCARRIER, 0)
 	}
 	if err == nil {
 		err = unix.SetNonblock(fd, true)
@@ -135,6 +140,23 @@ func openTAP(ifname string) (*os.File, error) {
 		return nil, err
 	}
 	return os.NewFile(uintptr(fd), ifname), nil
+}
+
+// control makes a request of a TUN or TAP: TUNSETCARRIER takes a pointer to the
+// value, the others the value.
+func control(f *os.File, req uint, value int) error {
+	c, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	ctlErr := c.Control(func(fd uintptr) {
+		if req == unix.TUNSETCARRIER {
+			err = unix.IoctlSetPointerInt(int(fd), req, value)
+		} else {
+			err = unix.IoctlSetInt(int(fd), req, value)
+		}
+	})
+	return errors.Join(ctlErr, err)
 }
 
 // startTAP sets the MTU of a TAP and brings it up.
@@ -157,21 +179,30 @@ func (h *handle) startTAP(ifname string, mtu int) error {
 	return h.setUp(l, true)
 }
 
-// held reports whether a process holds the TAP; a nil one is held by nobody. It
-// leaves a held TAP with carrier: the kernel refuses carrier, with EPERM, to one
-// that nobody holds.
-func (h *handle) held(tap netlink.Link) (bool, error) {
-	if tap == nil {
-		return false, nil
-	}
+// giveCarrier gives a TAP carrier. It returns false for one that nobody holds: the
+// kernel refuses it with EPERM.
+func (h *handle) giveCarrier(tap netlink.Link) (held bool, err error) {
 	if hasCarrier(tap) {
 		return true, nil
 	}
-	err := h.setCarrier(tap, true)
+	err = h.setCarrier(tap, true)
 	if errors.Is(err, unix.EPERM) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// dropCarrier takes the carrier of a TAP; a nil one has none. Reading the
+// interface then has a newer kernel show it everywhere at once.
+func (h *handle) dropCarrier(tap netlink.Link) error {
+	if tap == nil {
+		return nil
+	}
+	if err := h.setCarrier(tap, false); err != nil {
+		return err
+	}
+	_, err := h.LinkByIndex(tap.Attrs().Index)
+	return err
 }
 
 // SetCarrier turns the carrier of the TAP ifname on or off, as a cable or the
@@ -200,19 +231,6 @@ func (h *handle) setCarrier(l netlink.Link, on bool) error {
 		return fmt.Errorf("set carrier of %s: %w", l.Attrs().Name, err)
 	}
 	return nil
-}
-
-// execute sends a request that the library has no call for from inside the
-// namespace.
-func (h *handle) execute(req *nl.NetlinkRequest) error {
-	s, err := nl.GetNetlinkSocketAt(h.fd, -1, unix.NETLINK_ROUTE)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	req.Sockets = map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: s}}
-	_, err = req.Execute(unix.NETLINK_ROUTE, 0)
-	return err
 }
 
 func hasCarrier(l netlink.Link) bool { return l.Attrs().RawFlags&unix.IFF_LOWER_UP != 0 }
