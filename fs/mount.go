@@ -51,12 +51,20 @@ func Mount(dir string, d *emud.Daemon, logger *slog.Logger) (*Tree, error) {
 	if err := t.labs.load(); err != nil {
 		return nil, err
 	}
-	fd, err := mount(dir)
-	if err != nil {
+	if err := t.serve(t.root()); err != nil {
 		return nil, err
 	}
+	return t, nil
+}
+
+// serve mounts the tree with root at its top, which has a file version.
+func (t *Tree) serve(root fs.InodeEmbedder) error {
+	fd, err := mount(t.dir)
+	if err != nil {
+		return err
+	}
 	var zero time.Duration
-	server, err := fs.Mount(fmt.Sprintf("/dev/fd/%d", fd), t.root(), &fs.Options{
+	server, err := fs.Mount(fmt.Sprintf("/dev/fd/%d", fd), root, &fs.Options{
 		EntryTimeout: &zero, AttrTimeout: &zero, NegativeTimeout: &zero,
 		NullPermissions: true,
 		RootStableAttr:  &fs.StableAttr{Ino: 1},
@@ -65,23 +73,23 @@ func Mount(dir string, d *emud.Daemon, logger *slog.Logger) (*Tree, error) {
 			// A listing must not compute the content of all files, for attributes that
 			// the kernel may not keep.
 			DisableReadDirPlus: true,
-			Logger:             log.New(logWriter{logger}, "", 0),
+			Logger:             log.New(logWriter{t.log}, "", 0),
 		},
 	})
 	if err != nil {
-		unix.Unmount(dir, unix.MNT_DETACH)
+		unix.Unmount(t.dir, unix.MNT_DETACH)
 		unix.Close(fd)
-		return nil, fmt.Errorf("serve %s: %w", dir, err)
+		return fmt.Errorf("serve %s: %w", t.dir, err)
 	}
 	t.server = server
 	// The kernel learns here that there is no FUSE_POLL. It must not ask for the
 	// first time when this process opens a file of the tree: the runtime's poller
 	// would wait for this process's answer with a processor held.
-	if probe, err := unix.Open(dir+"/version", unix.O_RDONLY|unix.O_CLOEXEC, 0); err == nil {
+	if probe, err := unix.Open(t.dir+"/version", unix.O_RDONLY|unix.O_CLOEXEC, 0); err == nil {
 		unix.Poll([]unix.PollFd{{Fd: int32(probe), Events: unix.POLLIN}}, 0)
 		unix.Close(probe)
 	}
-	return t, nil
+	return nil
 }
 
 // maxRequest is the largest read or write, in bytes.
