@@ -125,9 +125,9 @@ func (opt Options) adopt(base string) (*Node, error) {
 	return n, nil
 }
 
-// recall returns the description that lies beside the socket, with the wires and
-// cards that the node says it has now: a node that was taken over by its guest cannot make
-// a daemon believe another description. Without such a file, which an earlier
+// recall returns the description that lies beside the socket, with the cards, the
+// configuration of a switch and all about ports that the node says it has now. Without
+// such a file, which an earlier
 // daemon's crash can have prevented, the node's word has to do.
 func (opt Options) recall(base string, p *process, claimed Spec) Spec {
 	var r record
@@ -135,20 +135,15 @@ func (opt Options) recall(base string, p *process, claimed Spec) Spec {
 	if err != nil || json.Unmarshal(b, &r) != nil || r.PID != p.pid || r.Start != p.start {
 		return claimed
 	}
-	wires := map[string]string{}
-	for _, port := range claimed.Ports {
-		wires[port.Name] = port.Wire
-	}
-	for i := range r.Spec.Ports {
-		if w, ok := wires[r.Spec.Ports[i].Name]; ok {
-			r.Spec.Ports[i].Wire = w
-		}
-	}
-	// A card may have been moved just before the earlier daemon died.
+	// A card, or a switch's port, may have come or gone just before the earlier daemon
+	// died.
 	if !slices.Equal(r.Spec.Config.Slots, claimed.Config.Slots) {
 		r.Spec.Config.Slots, r.Spec.Ports = claimed.Config.Slots, claimed.Ports
 	}
-	return r.Spec
+	if r.Spec.Switch != nil && claimed.Switch != nil && r.Spec.Switch.Type == claimed.Switch.Type {
+		r.Spec.Switch, r.Spec.Ports = claimed.Switch, claimed.Ports
+	}
+	return r.Spec.withClaims(claimed)
 }
 
 // bury reports a dead node and removes its files.

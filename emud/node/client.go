@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -168,6 +169,7 @@ func (n *Node) run(conn *Conn) {
 				c.Close()
 				return
 			}
+			n.catchUp(hello)
 			conn = c
 		}
 	}
@@ -233,8 +235,43 @@ func (n *Node) event(m *Received) {
 		n.ending = &e
 		return // the end itself is the event
 	}
-	n.state = e.State
+	if e.Port == "" {
+		n.state = e.State
+	} else {
+		e.State = n.state
+		n.spec.Ports = slices.Clone(n.spec.Ports)
+		n.spec.note(e)
+	}
 	n.post(e)
+}
+
+// catchUp posts what the node would have told while there was no connection.
+func (n *Node) catchUp(h Hello) {
+	if h.Spec == nil {
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.post(Event{Time: time.Now(), State: n.state})
+	now := n.spec.withClaims(*h.Spec)
+	for i, was := range n.spec.Ports {
+		e := Event{Time: time.Now(), State: n.state, Port: was.Name}
+		p := now.Ports[i]
+		if p.Shut != was.Shut {
+			up := !p.Shut
+			e.Enabled = &up
+		}
+		if p.Encapsulation != was.Encapsulation {
+			e.Encapsulation = p.Encapsulation
+		}
+		if p.Wire == WireNone && was.Wire != WireNone {
+			e.NIO, e.Error = was.Wire, "it has ended"
+		}
+		if e.Enabled != nil || e.Encapsulation != "" || e.NIO != "" {
+			n.post(e)
+		}
+	}
+	n.spec = now
 }
 
 // finish notes the end of the process.

@@ -62,10 +62,10 @@ func (s Spec) WithSwitch(c SwitchSpec) Spec {
 	ports := make([]PortSpec, 0, len(c.Ports))
 	for _, p := range c.Ports {
 		name := strconv.Itoa(p.Number)
-		if i := s.port(name); i >= 0 {
+		if i := s.port(name); i >= 0 && s.Ports[i].Kind == p.Kind {
 			ports = append(ports, s.Ports[i])
 		} else {
-			ports = append(ports, PortSpec{Name: name, Port: p.Number, Wire: cmp.Or(p.Wire, WireNone)})
+			ports = append(ports, PortSpec{Name: name, Port: p.Number, Kind: p.Kind, Wire: cmp.Or(p.Wire, WireNone)})
 		}
 	}
 	s.Switch, s.Ports = &c, ports
@@ -85,6 +85,41 @@ func (s *Spec) forgetCapture(id string) {
 	}
 }
 
+// note takes over what an event of a port tells.
+func (s *Spec) note(e Event) {
+	i := s.port(e.Port)
+	if i < 0 {
+		return
+	}
+	p := &s.Ports[i]
+	if e.Enabled != nil {
+		p.Shut = !*e.Enabled
+	}
+	if e.Encapsulation != "" {
+		p.Encapsulation = e.Encapsulation
+	}
+	if e.NIO != "" && p.Outlet == "" {
+		p.Wire = WireNone
+	}
+	if e.Capture != "" {
+		s.forgetCapture(e.Capture)
+	}
+}
+
+// withClaims returns the description with what its node says that it has now: a node
+// that was taken over by its guest cannot make a daemon believe in another device.
+func (s Spec) withClaims(claimed Spec) Spec {
+	s.Ports = slices.Clone(s.Ports)
+	for i := range s.Ports {
+		if j := claimed.port(s.Ports[i].Name); j >= 0 {
+			was := s.Ports[i]
+			s.Ports[i] = claimed.Ports[j]
+			s.Ports[i].Slot, s.Ports[i].Port, s.Ports[i].Kind = was.Slot, was.Port, was.Kind
+		}
+	}
+	return s
+}
+
 // PortSpec describes a port of the device to the node, and from the node to a daemon
 // that adopts it. Down, Filter and Impairment are taken at a start (and, with a card, at
 // its insertion); Outlet, Interface and Captures come and go with their requests.
@@ -92,7 +127,8 @@ type PortSpec struct {
 	Name string `json:"name"` // f0/0; of a switch: its number
 	Slot int    `json:"slot"`
 	Port int    `json:"port"`
-	Wire string `json:"wire"` // kind of descriptor: WireTAP and so on, WireNone
+	Kind string `json:"kind,omitempty"` // KindEthernet and so on; empty: not told
+	Wire string `json:"wire"`           // what it is plugged into: WireTAP and so on, WireNone
 	// Down: the port has no carrier.
 	Down       bool             `json:"down,omitempty"`
 	Filter     string           `json:"filter,omitempty"`
@@ -100,6 +136,10 @@ type PortSpec struct {
 	Outlet     string           `json:"outlet,omitempty"` // kind of its NIO
 	Interface  bool             `json:"interface,omitempty"`
 	Captures   []CaptureRequest `json:"captures,omitempty"`
+	// Shut, that the guest has shut the port, and Encapsulation, of serial frames, are
+	// the node's to tell, as in its events.
+	Shut          bool   `json:"shut,omitempty"`
+	Encapsulation string `json:"encapsulation,omitempty"`
 }
 
 // Files are the descriptors that a node is given at its start; a switch gets Log and

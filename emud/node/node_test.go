@@ -586,7 +586,7 @@ func TestPlugAndUnplug(t *testing.T) {
 		st, err := n.Status()
 		must(t, err)
 		p := st.Ports["f0/0"]
-		return p.Plugged && p.RxFrames == 1 && p.RxBytes == 80 && p.TxFrames == 1 && p.TxBytes == 80
+		return p.Plugged && p.RxFrames == 2 && p.RxBytes == 160 && p.TxFrames == 2 && p.TxBytes == 160 // of both wires
 	})
 	must(t, n.Unplug("f0/1"))
 	if st, err := n.Status(); err != nil || st.Ports["f0/1"].Plugged {
@@ -594,7 +594,7 @@ func TestPlugAndUnplug(t *testing.T) {
 	}
 	for _, c := range []struct{ port, kind, want string }{
 		{"f9/0", "pipe", `no port "f9/0"; there are f0/0, f0/1`},
-		{"f0/0", "fiber", `"fiber": want tap or pipe`},
+		{"f0/0", "fiber", `"fiber": unknown; wanted: tap, pipe`},
 		{"f0/0", "tap", "not a TAP"},
 	} {
 		f, _ := pair(t)

@@ -190,7 +190,20 @@ func (n *Node) start(listener *os.File, f Files) error {
 		}
 		return err
 	}
-	r.CloseFiles()
+	defer r.CloseFiles()
+	var running Hello
+	if err := json.Unmarshal(r.Body, &running); err != nil {
+		n.Kill()
+		return fmt.Errorf("the node's answer: %w", err)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.state == Booting { // a switch does not boot
+		n.state = running.State
+	}
+	if running.Spec != nil {
+		n.spec = n.spec.withClaims(*running.Spec)
+	}
 	return nil
 }
 

@@ -57,11 +57,12 @@ const (
 	Hub              = "HUB"
 )
 
-// The kinds of a port in SwitchPortSpec.Kind.
+// The kinds of a port in PortSpec.Kind and SwitchPortSpec.Kind.
 const (
 	KindEthernet = "ethernet"
 	KindSerial   = "serial"
 	KindATM      = "atm"
+	KindPOS      = "pos" // of a router only
 )
 
 // SwitchSpec describes a virtual switch.
@@ -75,7 +76,7 @@ type SwitchSpec struct {
 // its number in decimal.
 type SwitchPortSpec struct {
 	Number int    `json:"number"`
-	Kind   string `json:"kind,omitempty"` // needed at an ATMBR only, whose ports are of two kinds
+	Kind   string `json:"kind"` // as that of PortSpec; an ATMBR has ports of two kinds
 	// Mode is access, dot1q or qinq, VLAN and EtherType what ethsw.Config has: of an
 	// ETHSW.
 	Mode      string `json:"mode,omitempty"`
@@ -166,12 +167,15 @@ type OutletStatus struct {
 	Kind string `json:"kind"` // of the NIO's wire
 	// Error tells why the NIO is gone: its interface vanished, the peer closed.
 	Error string `json:"error,omitempty"`
-	// The frames that came from the NIO (Rx) and went to it (Tx).
-	RxFrames uint64 `json:"rx_frames"`
-	RxBytes  uint64 `json:"rx_bytes"`
-	TxFrames uint64 `json:"tx_frames"`
-	TxBytes  uint64 `json:"tx_bytes"`
-	TxDrops  uint64 `json:"tx_drops"`
+	// The frames that came from the NIO (Rx) and went to it (Tx), and drops as in
+	// PortStatus.
+	RxFrames uint64            `json:"rx_frames"`
+	RxBytes  uint64            `json:"rx_bytes"`
+	TxFrames uint64            `json:"tx_frames"`
+	TxBytes  uint64            `json:"tx_bytes"`
+	RxDrops  uint64            `json:"rx_drops"`
+	TxDrops  uint64            `json:"tx_drops"`
+	Dropped  map[string]uint64 `json:"dropped,omitempty"`
 }
 
 // Configure changes a running switch: ports and circuits that are not in spec go,
@@ -198,8 +202,8 @@ func (n *Node) ClearTable() error { return n.do(OpClearTable, nil, nil) }
 func (n *Node) SwitchStatus() ([]byte, error) { return n.blob(OpSwitchStatus) }
 
 // Outlet joins the end of a port's cable and the wire of a NIO, in place of the outlet
-// that the port had. keep is nil but for vde, nio for null. The caller closes its
-// copies.
+// that the port had. cable may be nil where there was one: it stays, for it can be
+// opened once only. keep is nil but for vde, nio for null. The caller closes its copies.
 func (n *Node) Outlet(port, kind string, cable, nio, keep *os.File) error {
 	names, files := someFiles([]string{FileCable, FileNIO, FileKeep}, cable, nio, keep)
 	err := n.do(OpOutlet, OutletRequest{Port: port, Kind: kind}, names, files...)

@@ -1,82 +1,63 @@
 package runner
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 
 	"dynemu/emud/node"
-	"dynemu/emud/node/store"
-	"dynemu/vm/wire"
 )
 
-// moveCard carries out OpInsert and OpRemove. A card whose wires cannot be
-// opened is not inserted.
-func (r *runner) moveCard(m *node.Received) error {
-	var q node.CardRequest
-	if err := json.Unmarshal(m.Body, &q); err != nil {
-		return err
-	}
-	r.cards.Lock()
-	defer r.cards.Unlock()
-	if m.Op == node.OpRemove {
-		if err := r.machine.Remove(q.Slot); err != nil {
-			return err
-		}
-		r.noteCard(q.Slot, "", nil)
-		return nil
-	}
-	wires, err := openWires(q.Ports, m)
+// insert carries out OpInsert. A card whose wires cannot be opened is not inserted.
+func (d *router) insert(m *node.Received) error {
+	q, err := decode[node.CardRequest](m)
 	if err != nil {
 		return err
 	}
-	if err := r.machine.Insert(q.Slot, q.Card); err != nil {
-		closeWires(wires)
-		return err
-	}
-	var errs []error
-	for i, w := range wires {
-		p := &q.Ports[i]
-		if err := r.machine.Plug(q.Slot, p.Port, w); err != nil {
-			w.Close()
-			p.Wire = wireNone
-			errs = append(errs, fmt.Errorf("port %s: %w", p.Name, err))
+	for _, p := range q.Ports {
+		if p.Slot != q.Slot {
+			return errors.New("port " + p.Name + ": it is in another slot than the card")
+		}
+		if old, err := d.r.port(p.Name); err == nil && old.spec.Slot != q.Slot {
+			return errors.New("port " + p.Name + ": the router has it already")
 		}
 	}
-	r.noteCard(q.Slot, q.Card, q.Ports)
-	return errors.Join(errs...)
+	ports, err := d.r.openPorts(q.Ports, m)
+	if err != nil {
+		return err
+	}
+	if err := d.machine.Insert(q.Slot, q.Card); err != nil {
+		closeOpened(ports)
+		return err
+	}
+	d.noteCard(q.Slot, q.Card)
+	if err := d.r.addPorts(ports); err != nil {
+		return errors.Join(err, d.take(q.Slot))
+	}
+	return nil
 }
 
-func closeWires(wires map[int]wire.Wire) {
-	for _, w := range wires {
-		w.Close()
+// remove carries out OpRemove.
+func (d *router) remove(m *node.Received) error {
+	q, err := decode[node.CardRequest](m)
+	if err != nil {
+		return err
 	}
+	return d.take(q.Slot)
+}
+
+// take takes the card out of a slot.
+func (d *router) take(slot int) error {
+	if err := d.machine.Remove(slot); err != nil {
+		return err
+	}
+	d.noteCard(slot, "")
+	d.r.dropPorts(func(p node.PortSpec) bool { return p.Slot == slot })
+	return nil
 }
 
 // noteCard keeps what the node says of itself in line with the router.
-func (r *runner) noteCard(slot int, card string, ports []node.PortSpec) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	spec := r.spec.WithCard(slot, card, ports)
-	r.spec = &spec
-}
-
-// setConfig carries out OpSetConfig.
-func (r *runner) setConfig(m *node.Received) error {
-	var q node.ConfigRequest
-	if err := json.Unmarshal(m.Body, &q); err != nil {
-		return err
-	}
-	f := m.Files[node.FileContent]
-	if f == nil {
-		return errors.New("no content came along")
-	}
-	text, err := node.ReadFile(f, store.MaxSize)
-	if err != nil {
-		return err
-	}
-	if q.Private {
-		return r.machine.SetConfigs(nil, text)
-	}
-	return r.machine.SetConfigs(text, nil)
+func (d *router) noteCard(slot int, card string) {
+	d.r.mu.Lock()
+	defer d.r.mu.Unlock()
+	spec := d.r.spec.WithCard(slot, card, nil)
+	d.r.spec = &spec
 }

@@ -61,12 +61,6 @@ func TestRates(t *testing.T) {
 	}
 }
 
-func TestOpenWireRefuses(t *testing.T) {
-	if w, err := openWire("tap", nil); w != nil || err == nil {
-		t.Errorf("no descriptor: %v, %v", w, err)
-	}
-}
-
 // Every name in the list is a system call of this machine: LoadFilter would
 // refuse an unknown one only when a node starts.
 func TestAllowedCallsStartNothing(t *testing.T) {

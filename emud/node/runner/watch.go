@@ -29,16 +29,16 @@ const tailSize = 80
 const tailLines = 20
 
 // rebooted tells watchConsole that the router boots again.
-func (r *runner) rebooted() {
+func (d *router) rebooted() {
 	select {
-	case r.reboot <- struct{}{}:
+	case d.reboot <- struct{}{}:
 	default:
 	}
 }
 
 // watchConsole waits for the router to have booted, and again after each restart.
-func (r *runner) watchConsole() {
-	sub := r.console.Subscribe(true)
+func (d *router) watchConsole() {
+	sub := d.console.Subscribe(true)
 	printed := make(chan []byte, 16)
 	go func() {
 		for {
@@ -56,19 +56,19 @@ func (r *runner) watchConsole() {
 	var stage int
 	var asleep time.Duration
 	begin := func() {
-		stage, asleep = 0, r.machine.Stats().Asleep
+		stage, asleep = 0, d.machine.Stats().Asleep
 		timer.Reset(waits[0].quiet)
 	}
 	for {
 		select {
 		case text := <-printed:
 			tail = lastLine(tail, text)
-			if r.getState() == node.Booting {
+			if d.r.getState() == node.Booting {
 				begin()
 			}
-		case <-r.reboot:
-			if r.getState() == node.Running {
-				r.setState(node.Booting) // by the guest; a user's was told of
+		case <-d.reboot:
+			if d.r.getState() == node.Running {
+				d.r.setState(node.Booting) // by the guest; a user's was told of
 			}
 			// The boot ROM prints at once; it may all have been printed, and seen
 			// here, before the restart was told of.
@@ -76,9 +76,9 @@ func (r *runner) watchConsole() {
 			begin()
 		case <-timer.C:
 			w := waits[stage]
-			slept := r.machine.Stats().Asleep - asleep
+			slept := d.machine.Stats().Asleep - asleep
 			if (!w.asleep || slept > w.quiet/2) && (!w.prompt || looksLikePrompt(tail)) {
-				r.booted()
+				d.booted()
 				continue
 			}
 			stage++
@@ -88,9 +88,9 @@ func (r *runner) watchConsole() {
 }
 
 // booted changes the state from booting to running.
-func (r *runner) booted() {
-	if r.getState() == node.Booting {
-		r.setState(node.Running)
+func (d *router) booted() {
+	if d.r.getState() == node.Booting {
+		d.r.setState(node.Running)
 	}
 }
 
@@ -112,14 +112,14 @@ func looksLikePrompt(line []byte) bool {
 
 // logConsole notes what the console of a router printed last that ended or
 // restarted by itself: often the only trace of why.
-func (r *runner) logConsole(why string) {
-	text := strings.TrimRight(string(r.console.Snapshot()), "\r\n\x00 ")
+func (d *router) logConsole(why string) {
+	text := strings.TrimRight(string(d.console.Snapshot()), "\r\n\x00 ")
 	if text == "" {
 		return
 	}
-	r.log.line("NODE", why+"; the console ended with:")
+	d.r.log.line("NODE", why+"; the console ended with:")
 	lines := strings.Split(text, "\n")
 	for _, l := range lines[max(0, len(lines)-tailLines):] {
-		r.log.line("CONSOLE", l)
+		d.r.log.line("CONSOLE", l)
 	}
 }

@@ -18,6 +18,9 @@ import (
 
 	"dynemu/emud/node/runner"
 	"dynemu/vm"
+	"dynemu/vm/fabric"
+	"dynemu/vm/fabric/chassis"
+	"dynemu/vm/fabric/hub"
 	"dynemu/vm/wire"
 )
 
@@ -37,17 +40,26 @@ type machine struct {
 	host    vm.Host
 	started time.Time
 	nvram   []byte
+	chassis *chassis.Chassis
+	echo    *echo
 	mu      sync.Mutex
-	ports   map[string]*port
-	cards   map[int]string // besides that of slot 0
+	ports   map[[2]int]*wire.Port // by slot and number
+	cards   map[int]string        // besides that of slot 0
 	done    chan struct{}
 	once    sync.Once
 	err     error
 	steps   atomic.Uint64
 }
 
-type port struct {
-	wire wire.Wire
+// echo is a switch that sends each frame back, its first byte changed to 0xee.
+type echo struct {
+	out fabric.Output
+	hub.Hub
+}
+
+func (e *echo) Forward(_ int64, port int, buf []byte) {
+	buf[fabric.Headroom] = 0xee
+	e.out(port, buf[fabric.Headroom:])
 }
 
 func newMachine(cfg vm.Config, host vm.Host) (runner.Machine, error) {
@@ -57,9 +69,14 @@ func newMachine(cfg vm.Config, host vm.Host) (runner.Machine, error) {
 	if string(host.Image) == "image that crashes" {
 		panic("crash while building")
 	}
-	m := &machine{host: host, ports: map[string]*port{}, cards: map[int]string{}, done: make(chan struct{}), nvram: make([]byte, cfg.NVRAM<<10)}
+	m := &machine{host: host, ports: map[[2]int]*wire.Port{}, cards: map[int]string{}, done: make(chan struct{}), nvram: make([]byte, cfg.NVRAM<<10)}
 	copy(m.nvram, host.NVRAM)
-	return m, nil
+	m.chassis = chassis.New(func(out fabric.Output) fabric.Engine {
+		m.echo = &echo{out: out}
+		return m.echo
+	})
+	go m.chassis.Run()
+	return m, m.addPorts(0)
 }
 
 func (m *machine) print(format string, args ...any) {
@@ -181,6 +198,16 @@ func (m *machine) Insert(slot int, card string) error {
 		return fmt.Errorf("slot %d is taken", slot)
 	}
 	m.cards[slot] = card
+	return m.addPorts(slot)
+}
+
+func (m *machine) addPorts(slot int) (err error) {
+	for i := range 2 {
+		n := 2*slot + i
+		if m.ports[[2]int{slot, i}], err = m.chassis.AddPort(n, func() error { return m.echo.AddPort(n) }); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -191,53 +218,22 @@ func (m *machine) Remove(slot int) error {
 		return fmt.Errorf("slot %d is empty", slot)
 	}
 	delete(m.cards, slot)
-	for key, p := range m.ports {
-		if strings.HasPrefix(key, fmt.Sprintf("%d/", slot)) {
-			p.wire.Close()
-			delete(m.ports, key)
-		}
+	for i := range 2 {
+		m.chassis.RemovePort(2*slot+i, func() { m.echo.RemovePort(2*slot + i) })
+		delete(m.ports, [2]int{slot, i})
 	}
 	return nil
 }
 
-// Plug echoes each frame back, its first byte changed to 0xee.
-func (m *machine) Plug(slot, index int, w wire.Wire) error {
-	key := fmt.Sprintf("%d/%d", slot, index)
+func (m *machine) Port(slot, index int) (*wire.Port, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if slot != 0 && m.cards[slot] == "" || index > 1 {
-		return fmt.Errorf("no port %d in slot %d", index, slot)
+	if p := m.ports[[2]int{slot, index}]; p != nil {
+		return p, nil
 	}
-	if old := m.ports[key]; old != nil {
-		old.wire.Close()
-		delete(m.ports, key)
-	}
-	if w == nil {
-		return nil
-	}
-	m.ports[key] = &port{w}
-	go func() {
-		buf := make([]byte, wire.MaxFrame)
-		for ; ; time.Sleep(time.Millisecond) {
-			n, err := w.Receive(buf)
-			if err != nil {
-				return
-			}
-			if n > 0 {
-				buf[0] = 0xee
-				w.Send(buf[:n])
-			}
-		}
-	}()
-	return nil
+	return nil, fmt.Errorf("no port %d in slot %d", index, slot)
 }
 
 func (m *machine) Stats() vm.Stats {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	s := vm.Stats{State: "running", Uptime: time.Since(m.started), Instructions: m.steps.Load(), Ports: map[string]vm.PortStats{}}
-	for k, p := range m.ports {
-		s.Ports[k] = vm.PortStats{Stats: p.wire.Stats(), Plugged: true}
-	}
-	return s
+	return vm.Stats{State: "running", Uptime: time.Since(m.started), Instructions: m.steps.Load()}
 }
