@@ -145,6 +145,7 @@ static void am_start(struct netport *p)
 	reg_write(d, RDP, 1, PHYS(d->init) & 0xffff);
 	reg_write(d, RDP, 2, PHYS(d->init) >> 16);
 	reg_write(d, RDP, 3, CSR3_BSWP);
+	mii_read(d, BMSR);                   /* what was lost while nobody looked */
 	reg_write(d, RDP, 0, CSR0_INIT);
 	reg_write(d, RDP, 0, CSR0_STRT | CSR0_IENA);
 	p->running = 1;

@@ -220,6 +220,7 @@ static void dec_start(struct netport *p)
 		d->tx[i].buf1 = d->tx[i].buf2 = d->spill;
 	}
 	d->rx_next = d->tx_head = d->tx_tail = 0;
+	dec_carrier(p);                      /* what was lost while nobody looked */
 	csr_write(d, 0, CSR0_SWR);
 	csr_write(d, 0, CSR0_BLE);
 	csr_write(d, 3, PHYS(d->rx));

@@ -10,7 +10,7 @@
 #define CTRL_FD 0x00000001u
 #define CTRL_SLU 0x00000040u
 #define STATUS 0x0008
-#define STATUS_LU 0x00000002u
+#define CTRL_EXT 0x0018
 #define ICR 0x00c0
 #define IMS 0x00d0
 #define IMC 0x00d8
@@ -65,7 +65,6 @@ struct intel {
 	struct pkt *rx_pkt[NRX], *tx_pkt[NTX];
 	u32 rx_next, tx_head, tx_tail;
 	u8 skipping;
-	volatile u8 link_changed;
 };
 
 static u32 rd(struct intel *d, u32 reg)
@@ -78,13 +77,45 @@ static void wr(struct intel *d, u32 reg, u32 v)
 	io_w32(d->regs + reg, v);
 }
 
+/* The transceiver's management interface is wired to two pins (12.4). */
+#define MDC 0x0040u
+#define MDIO 0x0080u
+#define MDC_OUT 0x0400u
+#define MDIO_OUT 0x0800u
+#define PHY 1u                /* every address answers */
+
+static void mii_out(struct intel *d, u32 bits, u32 n)
+{
+	while (n--) {
+		u32 v = MDC_OUT | MDIO_OUT | (bits >> n & 1 ? MDIO : 0);
+
+		wr(d, CTRL_EXT, v);
+		wr(d, CTRL_EXT, v | MDC);
+	}
+}
+
+static u32 mii_read(struct intel *d, u32 reg)
+{
+	u32 v = 0;
+
+	mii_out(d, 0xffffffff, 32);
+	mii_out(d, 0x6, 4);                  /* start, read */
+	mii_out(d, PHY << 5 | reg, 10);
+	for (u32 n = 0; n < 17; n++) {       /* turnaround, data */
+		wr(d, CTRL_EXT, MDC_OUT);
+		wr(d, CTRL_EXT, MDC_OUT | MDC);
+		v = v << 1 | (rd(d, CTRL_EXT) & MDIO ? 1 : 0);
+	}
+	return v & 0xffff;
+}
+
+#define BMSR 1
+#define BMSR_LINK 0x0004
+
 static int in_carrier(struct netport *p)
 {
-	struct intel *d = p->chip;
-	int lost = d->link_changed && p->ifp->link;
-
-	d->link_changed = 0;
-	return !lost && (rd(d, STATUS) & STATUS_LU) != 0;
+	/* The link bit latches low: it shows a loss that is over, once. */
+	return mii_read(p->chip, BMSR) & BMSR_LINK ? 1 : 0;
 }
 
 static void arm_rx(struct intel *d, u32 i)
@@ -151,6 +182,7 @@ static void in_start(struct netport *p)
 	d->rx_next = d->tx_head = d->tx_tail = 0;
 	d->skipping = 0;
 	wr(d, CTRL, CTRL_FD | CTRL_SLU);
+	mii_read(d, BMSR);                   /* what was lost while nobody looked */
 	in_set_mac(p);
 	wr(d, RDBAL, PHYS(d->rx));
 	wr(d, RDBAH, 0);
@@ -206,10 +238,8 @@ static void in_interrupt(struct netchip *c)
 {
 	struct intel *d = (struct intel *)c;
 
-	if (rd(d, ICR) & IRQ_LSC) {
-		d->link_changed = 1;
+	if (rd(d, ICR) & IRQ_LSC)
 		sched_pending |= PEND_CARRIER;
-	}
 	c->events |= 1;
 }
 
@@ -273,7 +303,8 @@ static void in_show(struct netport *p)
 {
 	struct intel *d = p->chip;
 
-	cprintf("%s at 0x%08x, CTRL 0x%08x, STATUS 0x%08x\n", p->ops->hardware, PHYS(d->regs), rd(d, CTRL), rd(d, STATUS));
+	cprintf("%s at 0x%08x, CTRL 0x%08x, STATUS 0x%08x, BMSR 0x%04x\n", p->ops->hardware, PHYS(d->regs), rd(d, CTRL),
+		rd(d, STATUS), mii_read(d, BMSR));
 	cprintf("RCTL 0x%08x, RDH %u, RDT %u; TCTL 0x%08x, TDH %u, TDT %u\n", rd(d, RCTL), rd(d, RDH), rd(d, RDT), rd(d, TCTL),
 		rd(d, TDH), rd(d, TDT));
 	cprintf("rx ring 0x%08x, %u entries, next %u; tx ring 0x%08x, %u entries, %u in use\n",
