@@ -102,9 +102,19 @@ var frameKinds = []struct {
 	name  string
 	frame []byte
 }{
+	// The kinds of the platform reference, 5.1.
 	{"unicast", frame("ca0100000001 ca0200000001 0800", 98)},
+	{"broadcast", frame("ffffffffffff ca0200000001 88b5", 60)},
 	{"broadcast ARP", frame("ffffffffffff ca0200000001 0806", 60)},
+	{"IPX raw 802.3", frame("ffffffffffff ca0200000001 0026 ffff0026", 60)},
+	{"MPLS", frame("ca0100000001 ca0200000001 8847 000140ff", 98)},
+	{"IPv6 neighbour discovery", frame("3333ff000001 ca0200000001 86dd 6000000000203aff", 86)},
 	{"CDP", frame("01000ccccccc ca0200000001 0150 aaaa0300000c2000", 350)},
+	{"VTP", frame("01000ccccccc ca0200000001 0060 aaaa0300000c2003", 110)},
+	{"DTP", frame("01000ccccccc ca0200000001 0022 aaaa0300000c2004", 60)},
+	{"PAgP", frame("01000ccccccc ca0200000001 0050 aaaa0300000c0104", 94)},
+	{"UDLD", frame("01000ccccccc ca0200000001 0050 aaaa0300000c0111", 94)},
+	{"PVST+", frame("01000ccccccd ca0200000001 0032 aaaa0300000c010b", 64)},
 	{"PVST+ tagged", frame("01000ccccccd ca0200000001 8100000a 0032 aaaa0300000c010b", 68)},
 	{"STP", frame("0180c2000000 ca0200000001 0026 424203", 60)},
 	{"PAUSE", frame("0180c2000001 ca0200000001 8808 0001ffff", 60)},
@@ -114,21 +124,46 @@ var frameKinds = []struct {
 	{"LLDP", frame("0180c200000e ca0200000001 88cc", 120)},
 	{"GVRP", frame("0180c2000021 ca0200000001 0026 424203", 60)},
 	{"IS-IS", frame("0180c2000014 ca0200000001 05dc fefe03", 1514)},
+	{"OSPF", frame("01005e000005 ca0200000001 0800 45c00044 00010000 0159d8f1 0a000001 e0000005", 82)},
+	{"IPv4 with a bad checksum", frame("ca0100000001 ca0200000001 0800 4500001c 00010000 4011dead 0a000001 0a000002", 60)},
 	{"loop keepalive to itself", frame("ca0200000001 ca0200000001 9000", 60)},
 	{"dot1q VID 0", frame("ca0100000001 ca0200000001 8100e000 0800", 64)},
+	{"dot1q VID 1", frame("ca0100000001 ca0200000001 81000001 0800", 64)},
 	{"dot1q VID 10", frame("ca0100000001 ca0200000001 8100000a 0800", 1518)},
+	{"dot1q VID 4094", frame("ca0100000001 ca0200000001 81000ffe 0800", 64)},
 	{"dot1q VID 4095", frame("ca0100000001 ca0200000001 8100ffff 0800", 64)},
+	{"dot1q DEI", frame("ca0100000001 ca0200000001 8100100a 0800", 64)},
 	{"QinQ 8100 8100", frame("ca0100000001 ca0200000001 81000064 8100000a 0800", 1522)},
 	{"QinQ 88a8 8100", frame("ca0100000001 ca0200000001 88a80064 8100000a 0800", 1522)},
 	{"QinQ 9100 8100", frame("ca0100000001 ca0200000001 91000064 8100000a 0800", 1522)},
+	{"1518 bytes untagged", frame("ca0100000001 ca0200000001 0800", 1518)},
 	{"ISL", frame("01000c000000 ca0200000001 05fa aaaa03", 1548)},
+	{"1600 bytes", frame("ca0100000001 ca0200000001 88b5", 1600)},
 	{"jumbo 9000", frame("ca0100000001 ca0200000001 0800", 9014)},
 	{"jumbo 9000 tagged", frame("ca0100000001 ca0200000001 8100000a 0800", 9018)},
 	{"60 bytes", frame("ca0100000001 ca0200000001 88b5", 60)},
+	{"runt of 30 bytes", frame("ca0100000001 ca0200000001 88b5", 30)},
 	{"runt of 14 bytes", frame("ca0100000001 ca0200000001 88b5", 14)},
-	{"IPv4 with a bad checksum", frame("ca0100000001 ca0200000001 0800 4500001c 00010000 4011dead 0a000001 0a000002", 60)},
 	{"source multicast", frame("ca0100000001 01005e000001 88b5", 60)},
 	{"source zero", frame("ca0100000001 000000000000 88b5", 60)},
+}
+
+// passesAll sends every kind of frame from one descriptor to another.
+func passesAll(t *testing.T, name string, from, to *os.File) {
+	t.Helper()
+	await(t, from, to, frame("ffffffffffff ca0200000001 88b5", 60))
+	for _, k := range frameKinds {
+		if _, err := from.Write(k.frame); err != nil {
+			t.Errorf("%s, %s: %v", name, k.name, err)
+			continue
+		}
+		got, ok := receive(t, to, 2*time.Second)
+		if !ok {
+			t.Errorf("%s, %s: lost", name, k.name)
+		} else if !bytes.Equal(got, k.frame) {
+			t.Errorf("%s, %s: got %d bytes %x…, sent %d", name, k.name, len(got), got[:min(32, len(got))], len(k.frame))
+		}
+	}
 }
 
 func TestLinkPassesEveryFrameUnchanged(t *testing.T) {
@@ -136,24 +171,8 @@ func TestLinkPassesEveryFrameUnchanged(t *testing.T) {
 	a, fa := port(t, m, "R1", "f0-0")
 	b, fb := port(t, m, "R2", "f1-0")
 	must(t, m.LinkVeth(a, b, true, true))
-	for _, dir := range []struct {
-		name     string
-		from, to *os.File
-	}{{"R1 to R2", fa, fb}, {"R2 to R1", fb, fa}} {
-		await(t, dir.from, dir.to, frame("ffffffffffff ca0200000001 88b5", 60))
-		for _, k := range frameKinds {
-			if _, err := dir.from.Write(k.frame); err != nil {
-				t.Errorf("%s, %s: %v", dir.name, k.name, err)
-				continue
-			}
-			got, ok := receive(t, dir.to, 2*time.Second)
-			if !ok {
-				t.Errorf("%s, %s: lost", dir.name, k.name)
-			} else if !bytes.Equal(got, k.frame) {
-				t.Errorf("%s, %s: got %d bytes %x…, sent %d", dir.name, k.name, len(got), got[:min(32, len(got))], len(k.frame))
-			}
-		}
-	}
+	passesAll(t, "R1 to R2", fa, fb)
+	passesAll(t, "R2 to R1", fb, fa)
 }
 
 func TestLinkPassesFramesToTheKernelsOwnAddress(t *testing.T) {

@@ -1,6 +1,7 @@
 package netns
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -100,12 +101,16 @@ func makePersistentTUN(ifname string, t LinkType) error {
 	return control(f, unix.TUNSETPERSIST, 1)
 }
 
+// PacketProtocol is the protocol in the header of a TUN's frames, ETH_P_HDLC: the
+// kernel has nothing that reacts to it (platform reference 4).
+const PacketProtocol = 0x0019
+
 // OpenTUN takes hold of the TUN ifname in the namespace ns. What is written to
-// tun, after a header of four bytes (platform reference 4: 0, 0 and the protocol,
-// for which 0x0019 is good), shows as received by the interface; a frame that is
-// written to packet, an AF_PACKET socket bound to it that receives nothing, shows
-// as sent. The latter comes out at tun and is to be read away: the interface keeps
-// 1000 of them and counts the rest as dropped.
+// tun, after a header of four bytes (platform reference 4: 0, 0 and
+// PacketProtocol, high byte first), shows as received by the interface; a frame
+// that is written to packet, an AF_PACKET socket bound to it that receives nothing,
+// shows as sent. The latter comes out at tun, with the same header, and is to be
+// read away: the interface keeps 1000 of them and counts the rest as dropped.
 //
 // When another process holds the interface, the error wraps EBUSY.
 func (m *Manager) OpenTUN(ns, ifname string) (tun, packet *os.File, err error) {
@@ -117,6 +122,12 @@ func (m *Manager) OpenTUN(ns, ifname string) (tun, packet *os.File, err error) {
 		tun, packet, err = openTUN(ifname)
 		return err
 	})
+	if err == nil {
+		if err = awaitStart(ns, ifname); err != nil {
+			tun.Close()
+			packet.Close()
+		}
+	}
 	if errors.Is(err, unix.EBUSY) {
 		return nil, nil, fmt.Errorf("TUN %s in namespace %s is held by a running node: %w", ifname, ns, err)
 	}
@@ -141,8 +152,22 @@ func openTUN(ifname string) (tun, packet *os.File, err error) {
 	return tun, packet, nil
 }
 
-// openPacket opens a packet socket for sending into an interface. Protocol 0 keeps
-// the kernel from giving it what passes there.
+// awaitStart waits until an interface that was just opened takes frames.
+func awaitStart(ns, ifname string) error {
+	h, l, err := openLink(ns, ifname)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	return h.awaitUp(l)
+}
+
+// nothing is a filter that accepts no frame.
+var nothing = []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K}}
+
+// openPacket opens a packet socket for sending into an interface. It is the
+// receiver of PacketProtocol there, which its filter lets none of through: the
+// kernel counts a frame as dropped for which it finds no receiver at all.
 func openPacket(ifname string) (*os.File, error) {
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
@@ -153,7 +178,11 @@ func openPacket(ifname string) (*os.File, error) {
 		err = unix.IoctlIfreq(fd, unix.SIOCGIFINDEX, ifr)
 	}
 	if err == nil {
-		err = unix.Bind(fd, &unix.SockaddrLinklayer{Ifindex: int(ifr.Uint32())})
+		err = unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(nothing)), Filter: &nothing[0]})
+	}
+	if err == nil {
+		protocol := binary.NativeEndian.Uint16([]byte{PacketProtocol >> 8, PacketProtocol & 0xff})
+		err = unix.Bind(fd, &unix.SockaddrLinklayer{Ifindex: int(ifr.Uint32()), Protocol: protocol})
 	}
 	if err != nil {
 		unix.Close(fd)
