@@ -121,6 +121,27 @@ func (d *dir) Unlink(ctx context.Context, name string) syscall.Errno { return sy
 // Rmdir refuses, as Unlink does.
 func (d *dir) Rmdir(ctx context.Context, name string) syscall.Errno { return syscall.EPERM }
 
+// statWait is how long the attributes of a file wait for its content.
+const statWait = 250 * time.Millisecond
+
+// soon returns content, or nothing where it takes long: a node that hangs must
+// not make a listing hang. Whoever opens the file waits.
+func soon(content func() ([]byte, error)) ([]byte, error) {
+	var c []byte
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c, err = content()
+	}()
+	select {
+	case <-done:
+		return c, err
+	case <-time.After(statWait):
+		return nil, nil
+	}
+}
+
 // text is a file whose content is computed when it is opened.
 type text struct {
 	base
@@ -134,7 +155,7 @@ var (
 )
 
 func (n *text) attr(out *fuse.Attr) syscall.Errno {
-	c, err := n.content()
+	c, err := soon(n.content)
 	if err != nil {
 		if e := errno(err); e == syscall.ENOENT {
 			return e
@@ -196,7 +217,7 @@ var (
 )
 
 func (n *control) attr(out *fuse.Attr) syscall.Errno {
-	c, err := n.show()
+	c, err := soon(n.show)
 	if e := errno(err); e == syscall.ENOENT {
 		return e
 	}

@@ -26,8 +26,10 @@ named in result, and in info until then.
   labs/NAME/
     status ctl errors result
     files/         what the lab file names by relative paths; a plain folder
+    captures/      capture files by name; a plain folder
+    live.pcapng    the frames of all ports from now on (waits)
     DEVICE/
-      ctl errors   start, stop, reload, suspend, resume, confreg VALUE, send TEXT
+      ctl errors   start, stop ..., capture, link ...: "cat ctl" prints them all
       start stop reload suspend resume     the same by touch
       state        stopped, booting, running, suspended or crashed
       info stats   facts and counters
@@ -38,10 +40,27 @@ named in result, and in info until then.
       startup-config private-config        in NVRAM, of a running router too
       nvram        the whole NVRAM; writable while the router is stopped
       bootflash disk0 disk1                the same of flash and PCMCIA disks
-      ports/PORT/  ifname netns mac peer stats
+      ports/PORT/
+        ifname netns mac peer stats          facts and counters
+        carrier    up, down (the other end is not up), shut (by the router), cut
+                   (by "link down" in ctl), none (nothing plugged in, or stopped)
+        filter     none, or a line each of: in|out|both freq_drop N
+        link       none, or a line each of: in|out delay 10ms jitter 2ms loss 1%
+                   duplicate 1% reorder 1% rate 2mbit limit 1000
+        live.pcap  the frames from now on (waits)
+        capture.pcap   made by touch, it grows until rm
+    SWITCH/        ctl errors status state stats log ports/, and of an ETHSW
+      mac          the table of stations; write clear to empty it
 
 The console is also on the TCP port in status: telnet 127.0.0.1 PORT.
 A port is a network interface: ip netns exec $(cat netns) tcpdump -i $(cat ifname).
+An ATM port has none, and PPP is not decoded there. live.pcap shows any port; each
+opening is a stream of its own, and a reader that is too slow misses frames:
+
+  tcpdump -n -r live.pcap
+  tshark -i - < live.pcap
+  wireshark -k -i - < labs/simple1/live.pcapng
+  echo 'in delay 100ms loss 1%' > link
 
 "echo detach > ctl" ends the daemon and leaves all routers running; the next
 daemon takes them over. Ending it with a signal stops the labs first, and they

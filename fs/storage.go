@@ -45,7 +45,7 @@ type draft struct {
 }
 
 func (n *storage) attr(out *fuse.Attr) syscall.Errno {
-	c, err := n.load()
+	c, err := soon(n.load)
 	if err != nil {
 		c = nil // the reason is for those who open it
 	}

@@ -101,6 +101,8 @@ func serveFiles(t *testing.T, f files) string {
 				n.base = tree.base(path, n.perm)
 			case *setting:
 				n.base = tree.base(path, n.perm)
+			case *text:
+				n.base = tree.base(path, n.perm)
 			}
 			return e
 		}
@@ -280,6 +282,30 @@ func TestSignals(t *testing.T) {
 	wait(t, "the reader goes on", func() bool { return strings.HasSuffix(r.out.String(), "\"three\" <nil>\n") })
 	s.change(func() { s.ended = true })
 	wait(t, "the end", func() bool { return strings.HasSuffix(r.out.String(), "end <nil>\n") })
+}
+
+// A file whose content takes long does not hold up who only looks at it.
+func TestSlowContent(t *testing.T) {
+	release := make(chan struct{})
+	mnt := serveFiles(t, files{"stats": func(string) entry {
+		return &text{base: base{perm: statusMode}, content: func() ([]byte, error) {
+			<-release
+			return []byte("rx-packets 1\n"), nil
+		}}
+	}})
+	if out, err := exec.Command("timeout", "5", "ls", "-l", mnt).CombinedOutput(); err != nil || !strings.Contains(string(out), "stats") {
+		t.Errorf("ls: %v %s", err, out)
+	}
+	cat := exec.Command("timeout", "20", "cat", filepath.Join(mnt, "stats"))
+	out := &syncBuffer{}
+	cat.Stdout = out
+	if err := cat.Start(); err != nil {
+		t.Fatal(err)
+	}
+	close(release)
+	if err := cat.Wait(); err != nil || out.String() != "rx-packets 1\n" {
+		t.Errorf("cat: %v %q", err, out.String())
+	}
 }
 
 func TestStream(t *testing.T) {
