@@ -2,8 +2,7 @@ package emud
 
 import (
 	"errors"
-	"fmt"
-	"os"
+	"maps"
 	"slices"
 
 	"dynemu/emud/lab"
@@ -23,7 +22,7 @@ func (dev *Device) moves() []lab.Move {
 	if dev.node == nil || dev.started == nil {
 		return nil
 	}
-	return lab.Moves(dev.started, dev.router)
+	return lab.Moves(dev.started, dev.section.router)
 }
 
 // setCard notes what is in a slot of the running router now.
@@ -65,7 +64,7 @@ func (l *Lab) dropPipes(dev *Device, slot int) {
 			continue
 		}
 		for _, e := range []lab.End{w.A, w.B} {
-			if p, ok := dev.Port(portFile(e.Port)); ok && e.Device == dev.name && p.Slot == slot {
+			if p, ok := dev.Port(lab.Port{Name: e.Port}.FileName()); ok && e.Device == dev.name && p.Slot == slot {
 				delete(l.rec.Wires, key)
 			}
 		}
@@ -97,27 +96,21 @@ func (dev *Device) putCard(m lab.Move) error {
 		return errors.New("it has just ended")
 	}
 	ports := slices.DeleteFunc(slices.Clone(dev.asked().Ports), func(p lab.Port) bool { return p.Slot != m.Slot })
-	files := map[string]*os.File{}
-	defer func() {
-		for _, f := range files {
-			f.Close()
-		}
-	}()
-	for _, p := range ports {
-		if p.Kind != lab.Ethernet {
-			continue
-		}
-		f, err := dev.lab.d.opt.Network.OpenTAP(dev.endpoint(p))
-		if err != nil {
-			return fmt.Errorf("%s: cannot open its interface: %w", p.Name, err)
-		}
-		files[p.Name] = f
+	var own owned
+	defer own.close()
+	files, err := dev.openPorts(ports, nil, &own)
+	if err != nil {
+		return err
 	}
-	if err := n.Insert(m.Slot, m.New, portSpecs(ports, files), files); err != nil {
+	specs := dev.portSpecs(ports, files)
+	if err := n.Insert(m.Slot, m.New, specs, files); err != nil {
 		return err
 	}
 	dev.setCard(m.Slot, m.New)
-	return dev.lab.plugDevice(dev.name)
+	dev.mu.Lock()
+	maps.Copy(dev.ports, portStates(node.Spec{Ports: specs}))
+	dev.mu.Unlock()
+	return dev.lab.plugDevices(dev.name)
 }
 
 // withCards is r with the cards that its running node says it has. They differ

@@ -24,8 +24,20 @@ suspend       halt its processor
 resume        let it go on
 confreg VALUE set its configuration register, now and for later starts
 send TEXT     type TEXT and a carriage return at its console
+` + portHelp
+	SwitchHelp = `start         run the switch
+stop          end it
+reload        stop and start
+clear mac     forget the stations (ETHSW)
+` + portHelp
+	portHelp = `link down|up PORT          cut the link of a port, or mend it
+capture PORT FILE [TYPE]   write what passes a port into a file of the lab's captures; TYPE is HDLC, FR, PPP, ATM or a
+                           link type of libpcap
+no capture PORT [FILE]     end that
+filter PORT TEXT           drop frames: none | [in|out|both] freq_drop N
+impair PORT TEXT           none | [in|out|both] delay TIME jitter TIME loss SHARE duplicate SHARE reorder SHARE rate RATE
 `
-	LabHelp = `start [DEVICE ...]     run these devices, or all
+	LabHelp = `start [DEVICE ...]     run these devices, or all routers
 stop [DEVICE ...]      end them, with their NVRAM stored
 reload [DEVICE ...]    stop and start
 suspend [DEVICE ...]   halt their processors
@@ -59,14 +71,71 @@ func (dev *Device) Command(line string) error {
 		return dev.command(func() error {
 			return refuse(syscall.EINVAL, "%s takes nothing after it, found %q", words[0], strings.Join(words[1:], " "))
 		})
-	case words[0] == "confreg":
+	}
+	switch words[0] {
+	case "confreg":
 		return dev.SetConfReg(strings.Join(words[1:], " "))
-	case words[0] == "send":
+	case "send":
 		_, text, _ := strings.Cut(strings.TrimLeft(line, " \t"), "send")
 		text = strings.TrimPrefix(text, " ")
 		return dev.command(func() error { return dev.Type([]byte(text + "\r")) })
+	case "link", "capture", "no", "filter", "impair", "clear":
+		return dev.portCommand(words, line)
 	}
-	return dev.command(func() error { return unknown(line, "start, stop, reload, suspend, resume, confreg VALUE, send TEXT") })
+	return dev.command(func() error {
+		return unknown(line, "start, stop, reload, suspend, resume, confreg VALUE, send TEXT, link, capture, no capture, filter, impair, clear mac")
+	})
+}
+
+// portCommands are the commands that name a port as the word of that index, with how
+// they are written.
+var portCommands = map[string]struct {
+	form             string
+	port, least, max int // words
+}{
+	"link":    {"link down|up PORT", 2, 3, 3},
+	"capture": {"capture PORT FILE [TYPE]", 1, 3, 4},
+	"no":      {"no capture PORT [FILE]", 2, 3, 4},
+	"filter":  {"filter PORT TEXT", 1, 3, 1 << 10},
+	"impair":  {"impair PORT TEXT", 1, 3, 1 << 10},
+	"clear":   {"clear mac", 0, 2, 2},
+}
+
+func (dev *Device) portCommand(words []string, line string) error {
+	c := portCommands[words[0]]
+	wrong := len(words) < c.least || len(words) > c.max
+	if !wrong {
+		switch words[0] {
+		case "link":
+			wrong = words[1] != "up" && words[1] != "down"
+		case "no":
+			wrong = words[1] != "capture"
+		case "clear":
+			wrong = words[1] != "mac"
+		}
+	}
+	if wrong {
+		return dev.command(func() error { return refuse(syscall.EINVAL, "%q: expected %s", strings.TrimSpace(line), c.form) })
+	}
+	if words[0] == "clear" {
+		return dev.ClearTable()
+	}
+	p, err := dev.PortNamed(words[c.port])
+	if err != nil {
+		return dev.command(func() error { return err })
+	}
+	rest := append(words[c.port+1:], "", "")
+	switch words[0] {
+	case "link":
+		return dev.SetLink(p, words[1] == "up")
+	case "capture":
+		return dev.StartCapture(p, rest[0], rest[1])
+	case "no":
+		return dev.StopCapture(p, rest[0])
+	case "filter":
+		return dev.SetFilter(p, strings.Join(rest, " "))
+	}
+	return dev.SetImpairment(p, strings.Join(rest, " "))
 }
 
 func unknown(line, accepted string) error {
@@ -125,6 +194,9 @@ func each(devices []*Device, verb string, all bool) error {
 	var errs []error
 	for _, dev := range devices {
 		if all && (verb == "suspend" || verb == "resume") && dev.running() == nil {
+			continue
+		}
+		if all && dev.Switch() != nil { // it is always on
 			continue
 		}
 		if err := dev.Do(verb); err != nil {

@@ -56,6 +56,9 @@ type Daemon struct {
 	mu      sync.Mutex
 	labs    map[string]*Lab
 	errText string
+	hostUp  map[string]bool // interfaces of the host that have carrier
+
+	stopHost func() // ends watching them
 
 	detach     chan struct{}
 	detachOnce sync.Once
@@ -70,7 +73,7 @@ func New(opt Options) (*Daemon, error) {
 	if opt.Log == nil {
 		opt.Log = slog.Default()
 	}
-	d := &Daemon{opt: opt, log: opt.Log, start: time.Now(), labs: map[string]*Lab{}, detach: make(chan struct{})}
+	d := &Daemon{opt: opt, log: opt.Log, start: time.Now(), labs: map[string]*Lab{}, hostUp: map[string]bool{}, detach: make(chan struct{})}
 	d.unpacked.Dir = filepath.Join(opt.State, "cache")
 	for _, dir := range []string{d.stateDir(), filepath.Join(opt.State, "images"), filepath.Join(opt.Runtime, "labs"), filepath.Join(opt.Runtime, "images")} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -173,6 +176,14 @@ func (d *Daemon) load() error {
 
 // Run brings every lab to the state that it was left in.
 func (d *Daemon) Run() {
+	stop, err := d.opt.Network.WatchHost(d.hostChanged)
+	if err != nil {
+		d.log.Error("cannot watch the interfaces of this machine: NIOs on them have no carrier", "err", err)
+	} else {
+		d.mu.Lock()
+		d.stopHost = stop
+		d.mu.Unlock()
+	}
 	var wg sync.WaitGroup
 	for _, l := range d.Labs() {
 		wg.Add(1)
@@ -276,12 +287,13 @@ func (d *Daemon) Release() {
 	for _, l := range d.Labs() {
 		l.finishPending()
 		l.op.Lock() // what is under way ends first
+		l.stopAllWatching()
 		for _, dev := range l.Devices() {
 			dev.release()
 		}
 		l.op.Unlock()
 	}
-	d.lock.Close()
+	d.end()
 }
 
 // Shutdown stops all labs in the order of their names, last first, with their
@@ -300,8 +312,19 @@ func (d *Daemon) Shutdown(ctx context.Context) error {
 			errs = append(errs, err)
 		}
 	}
-	d.lock.Close()
+	d.end()
 	return errors.Join(errs...)
+}
+
+// end gives up what the daemon itself holds.
+func (d *Daemon) end() {
+	d.mu.Lock()
+	stop := d.stopHost
+	d.mu.Unlock()
+	if stop != nil {
+		stop()
+	}
+	d.lock.Close()
 }
 
 // openImage opens an image that a lab file names, unpacked if it is an archive,
@@ -425,8 +448,8 @@ func (d *Daemon) parse(name string, text []byte) (*lab.Lab, []lab.Message) {
 	if topo == nil || hasError(msgs) {
 		return nil, msgs
 	}
-	refuseRouter := func(r *lab.Router, format string, args ...any) {
-		msgs = append(msgs, lab.Message{File: name + ".net", Line: r.Line, Column: 1, Severity: lab.Error, Text: fmt.Sprintf(format, args...)})
+	refuseDevice := func(s section, format string, args ...any) {
+		msgs = append(msgs, lab.Message{File: name + ".net", Line: s.line(), Column: 1, Severity: lab.Error, Text: fmt.Sprintf(format, args...)})
 	}
 	owner := map[string]string{}
 	for _, l := range d.Labs() {
@@ -438,12 +461,12 @@ func (d *Daemon) parse(name string, text []byte) (*lab.Lab, []lab.Message) {
 			}
 		}
 	}
-	for _, r := range topo.Routers {
-		for _, key := range d.globalNames(name, r.Name) {
+	for _, s := range sections(topo) {
+		for _, key := range d.globalNames(name, s.name()) {
 			if o, taken := owner[key]; taken {
-				refuseRouter(r, "router %s would share the name %s with %s; rename one of them", r.Name, key, o)
+				refuseDevice(s, "%s would share the name %s with %s; rename one of them", s.name(), key, o)
 			}
-			owner[key] = r.Name
+			owner[key] = s.name()
 		}
 	}
 	if hasError(msgs) {

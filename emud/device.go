@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,26 +20,28 @@ import (
 
 	"dynemu/emud/lab"
 	"dynemu/emud/node"
-	"dynemu/vm"
 )
 
-// Device is a router of a lab: what is asked of it and the node that runs it.
+// Device is a router or virtual switch of a lab: what is asked of it and the node that
+// runs it.
 type Device struct {
 	lab  *Lab
 	name string
 
-	mu      sync.Mutex
-	router  *lab.Router // what the lab file asks for
-	started *lab.Router // what the running node was started with
-	keep    kept
-	node    Node
-	ending  bool       // the node is being stopped on purpose
-	rest    node.State // the state without a node: stopped or crashed
-	errText string
-	since   time.Time // of the state
-	console []byte    // what the console of the last node printed
-	moved   chan struct{}
-	closed  bool
+	mu       sync.Mutex
+	section  section     // what the lab file asks for
+	started  *lab.Router // what the running node of a router was started with
+	keep     kept
+	node     Node
+	ports    map[string]portState // of the running node, by name
+	starting bool                 // the node is about to be started
+	ending   bool                 // the node is being stopped on purpose
+	rest     node.State           // the state without a node: stopped or crashed
+	errText  string
+	since    time.Time // of the state
+	console  []byte    // what the console of the last node printed
+	moved    chan struct{}
+	closed   bool
 }
 
 // kept is what outlives the daemon about a device.
@@ -53,6 +57,8 @@ type kept struct {
 	// ConfReg is the configuration register that a user set, in force while the
 	// lab file asks for what it asked for then.
 	ConfReg given `json:"confreg,omitzero"`
+	// Ports is what users set for ports, by name.
+	Ports map[string]portKept `json:"ports,omitempty"`
 }
 
 // given is a number given in place of another.
@@ -64,17 +70,17 @@ type given struct {
 	Foreign bool `json:"foreign,omitempty"`
 }
 
-func newDevice(l *Lab, r *lab.Router) (*Device, error) {
-	dev := &Device{lab: l, name: r.Name, router: r, rest: node.Stopped, since: time.Now(), moved: make(chan struct{})}
+func newDevice(l *Lab, s section) (*Device, error) {
+	dev := &Device{lab: l, name: s.name(), section: s, rest: node.Stopped, since: time.Now(), moved: make(chan struct{})}
 	if err := os.MkdirAll(dev.dir(), 0o700); err != nil {
 		return nil, err
 	}
 	if err := readJSON(dev.keepPath(), &dev.keep); err != nil {
-		l.d.log.Error("what was kept about a router is damaged, it starts anew", "lab", l.name, "device", r.Name, "err", err)
+		l.d.log.Error("what was kept about a device is damaged, it starts anew", "lab", l.name, "device", dev.name, "err", err)
 		dev.keep = kept{}
 	}
 	if !dev.keep.Assigned { // never seen before
-		dev.keep.Run = r.AutoStart
+		dev.keep.Run = s.runs()
 	}
 	return dev, nil
 }
@@ -130,8 +136,9 @@ func (dev *Device) assign(r *lab.Router, others, own map[int]bool) ([]lab.Messag
 func (dev *Device) setKept(change func(*kept)) error {
 	dev.mu.Lock()
 	keep := dev.keep
+	keep.Ports = maps.Clone(keep.Ports)
 	change(&keep)
-	same := keep == dev.keep
+	same := reflect.DeepEqual(keep, dev.keep)
 	dev.mu.Unlock()
 	if same {
 		return nil
@@ -154,7 +161,9 @@ func (d *Daemon) portsOfOthers(l *Lab) map[int]bool {
 		}
 		for _, dev := range o.Devices() {
 			for _, r := range []*lab.Router{dev.asked(), dev.Router()} {
-				ports[r.Console], ports[r.AUX] = true, true
+				if r != nil {
+					ports[r.Console], ports[r.AUX] = true, true
+				}
 			}
 		}
 	}
@@ -175,27 +184,41 @@ func baseMAC(instance int, labName, device string) string {
 }
 
 // ask sets what the lab file asks for.
-func (dev *Device) ask(r *lab.Router) {
+func (dev *Device) ask(s section) {
 	dev.mu.Lock()
 	defer dev.mu.Unlock()
-	dev.router = r
+	dev.section = s
 }
 
-func (dev *Device) asked() *lab.Router {
+// asked is the section of a router, nil for a switch.
+func (dev *Device) asked() *lab.Router { return dev.wants().router }
+
+func (dev *Device) wants() section {
 	dev.mu.Lock()
 	defer dev.mu.Unlock()
-	return dev.router
+	return dev.section
 }
 
-// Router is the section of the lab file that the device runs with, or would
-// run with.
+// Switch is the section of a virtual switch, nil for a router.
+func (dev *Device) Switch() *lab.Switch { return dev.wants().sw }
+
+// Router is the section of the lab file that a router runs with, or would run
+// with; nil for a switch.
 func (dev *Device) Router() *lab.Router {
 	dev.mu.Lock()
 	defer dev.mu.Unlock()
 	if dev.node != nil && dev.started != nil {
 		return dev.started
 	}
-	return dev.router
+	return dev.section.router
+}
+
+// Ports are the ports of the device, of a router or of a switch, in order.
+func (dev *Device) Ports() []lab.Port {
+	if r := dev.Router(); r != nil {
+		return r.Ports
+	}
+	return dev.wants().ports()
 }
 
 func (dev *Device) startedWith() *lab.Router {
@@ -266,19 +289,35 @@ func (dev *Device) attach(n Node, with *lab.Router) {
 	dev.mu.Lock()
 	dev.node, dev.ending, dev.since = n, false, time.Now()
 	if with == nil {
-		with = dev.router
+		with = dev.section.router
 	}
-	dev.started = withCards(with, n.Spec())
+	spec := n.Spec()
+	dev.started = withCards(with, spec)
+	dev.ports = portStates(spec)
 	dev.rest = node.Stopped
 	dev.signal()
 	dev.mu.Unlock()
-	go dev.watch(n)
+	news := make(chan struct{}, 1)
+	n.Watch(func() {
+		select {
+		case news <- struct{}{}:
+		default:
+		}
+	})
+	go dev.watch(n, news)
 }
 
-// watch notes the end of the node.
-func (dev *Device) watch(n Node) {
-	<-n.Done()
-	dev.ended(n)
+// watch notes what the node tells of its ports, and its end.
+func (dev *Device) watch(n Node, news <-chan struct{}) {
+	for {
+		select {
+		case <-news:
+			dev.lab.portsChanged(dev, n)
+		case <-n.Done():
+			dev.ended(n)
+			return
+		}
+	}
 }
 
 // ended notes that the node has ended by itself, once.
@@ -289,7 +328,7 @@ func (dev *Device) ended(n Node) {
 		dev.mu.Unlock()
 		return
 	}
-	dev.node, dev.started, dev.console = nil, nil, console
+	dev.node, dev.started, dev.ports, dev.console = nil, nil, nil, console
 	dev.rest, dev.since = node.Crashed, time.Now()
 	dev.errText = oneLine(fmt.Sprintf("crashed: %s; the log says what it did last, and start runs it again", reason))
 	if state == node.Stopped {
@@ -298,7 +337,7 @@ func (dev *Device) ended(n Node) {
 	rest := dev.rest
 	dev.signal()
 	dev.mu.Unlock()
-	dev.lab.d.log.Error("router ended by itself", "lab", dev.lab.name, "device", dev.name, "pid", n.PID(), "state", rest, "reason", reason)
+	dev.lab.d.log.Error("device ended by itself", "lab", dev.lab.name, "device", dev.name, "pid", n.PID(), "state", rest, "reason", reason)
 	go func() {
 		dev.lab.op.Lock()
 		defer dev.lab.op.Unlock()
@@ -311,8 +350,8 @@ func (dev *Device) ended(n Node) {
 // unplugged takes the carrier from what the device's ports are joined to, after
 // its node ended.
 func (dev *Device) unplugged() {
-	if err := dev.lab.plugDevice(dev.name); err != nil {
-		dev.lab.d.log.Error("cannot take the carrier from a stopped router's cables", "lab", dev.lab.name, "device", dev.name, "err", err)
+	if err := dev.lab.plugDevices(dev.name); err != nil {
+		dev.lab.d.log.Error("cannot take the carrier from a stopped device's cables", "lab", dev.lab.name, "device", dev.name, "err", err)
 	}
 }
 
@@ -340,142 +379,13 @@ func (dev *Device) close() {
 	dev.signal()
 }
 
-// start starts a node for the device; pipes are its ends of serial wires by
-// port. The reason for which it cannot is kept.
-func (dev *Device) start(pipes map[string]*os.File) (err error) {
-	defer func() { dev.setError(err) }()
-	dev.mu.Lock()
-	r, keep := dev.router, dev.keep
-	dev.mu.Unlock()
-	if r.Unsupported != "" {
-		return errors.New(r.Unsupported)
-	}
-	var files node.Files
-	files.Ports = map[string]*os.File{}
-	var closers []*os.File
-	defer func() {
-		for _, f := range closers {
-			f.Close()
-		}
-	}()
-	own := func(f *os.File, err error) (*os.File, error) {
-		if err == nil {
-			closers = append(closers, f)
-		}
-		return f, err
-	}
-
-	image, path, err := dev.lab.d.openImage(dev.lab, r.Image)
-	if files.Image, err = own(image, err); err != nil {
-		return err
-	}
-	if err := dev.checkImage(image, path); err != nil {
-		return err
-	}
-	if err := dev.firstConfig(); err != nil {
-		dev.lab.d.log.Warn("router starts without a configuration", "lab", dev.lab.name, "device", dev.name, "reason", err)
-	}
-	if files.NVRAM, err = own(os.OpenFile(dev.nvramPath(), os.O_RDWR|os.O_CREATE, 0o600)); err != nil {
-		return err
-	}
-	if files.Vars, err = own(os.OpenFile(filepath.Join(dev.dir(), "vars"), os.O_RDWR|os.O_CREATE, 0o600)); err != nil {
-		return err
-	}
-	if err := turnLog(dev.LogPath()); err != nil {
-		dev.lab.d.log.Error("cannot put a router's old log aside", "lab", dev.lab.name, "device", dev.name, "err", err)
-	}
-	if files.Log, err = own(os.OpenFile(dev.LogPath(), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)); err != nil {
-		return err
-	}
-	for _, s := range []struct {
-		name string
-		has  bool
-		file **os.File
-	}{{"bootflash", true, &files.Bootflash}, {"disk0", r.Disk0 > 0, &files.Disk0}, {"disk1", r.Disk1 > 0, &files.Disk1}} {
-		if !s.has {
-			continue
-		}
-		if *s.file, err = own(os.OpenFile(dev.storagePath(s.name), os.O_RDWR|os.O_CREATE, 0o600)); err != nil {
-			return err
-		}
-	}
-	if r, err = dev.listenAll(r, &files, own); err != nil {
-		return err
-	}
-	tty := ""
-	if files.PTYMaster, files.PTYSlave, tty, err = openPTY(dev.lab.d.opt.Group); err != nil {
-		return fmt.Errorf("console terminal: %w", err)
-	}
-	closers = append(closers, files.PTYMaster, files.PTYSlave)
-	for port, f := range pipes {
-		files.Ports[port] = f
-	}
-	for _, p := range r.Ports {
-		if p.Kind != lab.Ethernet {
-			continue
-		}
-		f, err := own(dev.lab.d.opt.Network.OpenTAP(dev.endpoint(p)))
-		if err != nil {
-			return fmt.Errorf("%s: cannot open its interface: %w", p.Name, err)
-		}
-		files.Ports[p.Name] = f
-	}
-
-	if err := dev.lab.plugDevice(dev.name); err != nil {
-		dev.lab.d.log.Error("cannot plug a router's cables", "lab", dev.lab.name, "device", dev.name, "err", err)
-	}
-	mac := keep.MAC
-	if r.MAC != "" {
-		mac = r.MAC
-	}
-	idle, _ := strconv.ParseUint(strings.TrimPrefix(r.IdlePC, "0x"), 16, 64)
-	spec := node.Spec{
-		Version: 1, Lab: dev.lab.name, Device: dev.name,
-		Config: vm.Config{
-			Name: dev.name, Instance: keep.Instance, Platform: "c" + strings.TrimPrefix(r.Model, "c"),
-			NPE: r.NPE, Midplane: r.Midplane, RAM: r.RAM, NVRAM: r.NVRAM, ConfReg: keep.confReg(r),
-			Disk0: r.Disk0, Disk1: r.Disk1,
-			MAC: mac, Slots: r.Slots, IdlePC: idle, NoIdle: r.IdlePC == "none", Quirks: r.Quirks, NoJIT: r.NoJIT, CheckJIT: r.CheckJIT, PerfMap: r.PerfMap,
-		},
-		ConsolePort: r.Console, AUXPort: r.AUX, TTY: tty, Image: path,
-		Ports: portSpecs(r.Ports, files.Ports),
-	}
-	n, err := dev.lab.d.opt.Nodes.Start(spec, files)
-	if err != nil {
-		return err
-	}
-	dev.attach(n, r)
-	dev.lab.d.log.Info("router started", "lab", dev.lab.name, "device", dev.name, "pid", n.PID())
-	return nil
-}
-
 // Namespace is the network namespace of the device's ports.
 func (dev *Device) Namespace() string {
 	return dev.lab.d.opt.Network.Namespace(dev.lab.name, dev.name)
 }
 
 func (dev *Device) endpoint(p lab.Port) Endpoint {
-	return Endpoint{dev.Namespace(), p.FileName()}
-}
-
-// checkImage refuses what is not an image for the router's processor.
-func (dev *Device) checkImage(f *os.File, path string) error {
-	st, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if st.Size() == 0 {
-		return fmt.Errorf("image %s is empty", path)
-	}
-	data, err := syscall.Mmap(int(f.Fd()), 0, int(st.Size()), syscall.PROT_READ, syscall.MAP_PRIVATE)
-	if err != nil {
-		return fmt.Errorf("image %s: %w", path, err)
-	}
-	defer syscall.Munmap(data)
-	if err := dev.lab.d.opt.CheckImage(dev.asked().Model, data); err != nil {
-		return fmt.Errorf("image %s: %w", path, err)
-	}
-	return nil
+	return Endpoint{dev.Namespace(), ifname(p.Name)}
 }
 
 // stop ends the device's node with its storage written; none is no error.
@@ -489,7 +399,11 @@ func (dev *Device) stop() error {
 	}
 	dev.ending = true
 	dev.mu.Unlock()
-	log, logErr := n.ConsoleLog()
+	var log []byte
+	logErr := errors.New("a switch has no console")
+	if dev.Switch() == nil {
+		log, logErr = n.ConsoleLog()
+	}
 	err := n.Stop()
 	select {
 	case <-n.Done():
@@ -506,11 +420,11 @@ func (dev *Device) stop() error {
 	if logErr == nil {
 		dev.console = log
 	}
-	dev.node, dev.started, dev.rest, dev.since = nil, nil, node.Stopped, time.Now()
+	dev.node, dev.started, dev.ports, dev.rest, dev.since = nil, nil, nil, node.Stopped, time.Now()
 	dev.signal()
 	dev.mu.Unlock()
 	dev.unplugged()
-	dev.lab.d.log.Info("router stopped", "lab", dev.lab.name, "device", dev.name)
+	dev.lab.d.log.Info("device stopped", "lab", dev.lab.name, "device", dev.name)
 	return err
 }
 
@@ -526,11 +440,14 @@ func (k kept) confReg(r *lab.Router) uint16 {
 // starts, until the lab file asks for another.
 func (dev *Device) SetConfReg(value string) error {
 	return dev.command(func() error {
+		if err := dev.mustRoute("has a configuration register"); err != nil {
+			return err
+		}
 		v, err := strconv.ParseUint(value, 0, 16)
 		if err != nil {
 			return refuse(syscall.EINVAL, "confreg %s: expected a register value from 0x0 to 0xffff, such as 0x2102", value)
 		}
-		if err := dev.setKept(func(k *kept) { k.ConfReg = given{Asked: int(dev.router.ConfReg), Given: int(v)} }); err != nil {
+		if err := dev.setKept(func(k *kept) { k.ConfReg = given{Asked: int(dev.section.router.ConfReg), Given: int(v)} }); err != nil {
 			return err
 		}
 		if n := dev.running(); n != nil {
@@ -561,7 +478,7 @@ func (dev *Device) waiting() string {
 	if dev.node == nil || dev.started == nil {
 		return ""
 	}
-	for _, step := range lab.Diff(&lab.Lab{Routers: []*lab.Router{dev.started}}, &lab.Lab{Routers: []*lab.Router{dev.router}}) {
+	for _, step := range lab.Diff(&lab.Lab{Routers: []*lab.Router{dev.started}}, &lab.Lab{Routers: []*lab.Router{dev.section.router}}) {
 		if c, ok := step.(lab.ChangeRouter); ok {
 			names := slices.Concat(c.NeedsRestart, c.Live)
 			for _, m := range c.Moves {
@@ -630,6 +547,9 @@ func (dev *Device) Reload() error {
 // Suspend halts the device's processor and clocks.
 func (dev *Device) Suspend() error {
 	return dev.command(func() error {
+		if err := dev.mustRoute("can be suspended"); err != nil {
+			return err
+		}
 		n, err := dev.need("suspended")
 		if err != nil {
 			return err
@@ -641,6 +561,9 @@ func (dev *Device) Suspend() error {
 // Resume lets a suspended device go on.
 func (dev *Device) Resume() error {
 	return dev.command(func() error {
+		if err := dev.mustRoute("can be resumed"); err != nil {
+			return err
+		}
 		n, err := dev.need("resumed")
 		if err != nil {
 			return err
@@ -652,6 +575,9 @@ func (dev *Device) Resume() error {
 // Type sends keystrokes to the console.
 func (dev *Device) Type(keys []byte) error {
 	n, err := dev.need("typed to")
+	if err == nil {
+		err = dev.mustRoute("has a console")
+	}
 	if err != nil {
 		dev.setError(err)
 		return err
@@ -663,6 +589,14 @@ func (dev *Device) Type(keys []byte) error {
 	defer c.Close()
 	_, err = c.Write(keys)
 	return err
+}
+
+// mustRoute refuses for a switch what only a router can do.
+func (dev *Device) mustRoute(what string) error {
+	if s := dev.Switch(); s != nil {
+		return refuse(syscall.EINVAL, "%s is a virtual switch (%s); only a router %s", dev.name, s.Type, what)
+	}
+	return nil
 }
 
 func (dev *Device) need(verb string) (Node, error) {
@@ -686,6 +620,13 @@ func (dev *Device) command(fn func() error) error {
 		dev.lab.d.log.Warn("command refused", "lab", dev.lab.name, "device", dev.name, "reason", err)
 	}
 	return err
+}
+
+// isClosed reports whether the device is no longer in its lab.
+func (dev *Device) isClosed() bool {
+	dev.mu.Lock()
+	defer dev.mu.Unlock()
+	return dev.closed
 }
 
 // waitNode returns the running node, waiting for one other than not. It

@@ -20,12 +20,17 @@ type Lab struct {
 	name string
 
 	// op is held by whoever changes the lab, for as long as that takes.
-	op  sync.Mutex
-	rec record // what exists in the kernel; under op
+	op         sync.Mutex
+	rec        record            // what exists in the kernel; under op
+	watchers   map[string]func() // by device: end watching for readers; under op
+	frameRelay map[string]bool   // by port: the link type of its interface, where known; under op
 
 	mu      sync.Mutex
-	topo    *lab.Lab // what is asked; nil before the first apply
-	applied []byte   // the text that topo came from
+	topo    *lab.Lab            // what is asked; nil before the first apply
+	nios    map[string]nioState // by link
+	retry   *time.Timer         // of NIOs
+	readers map[string]bool     // by device and interface, whether somebody reads it
+	applied []byte              // the text that topo came from
 	devices []*Device
 	result  string
 	errText string
@@ -45,7 +50,8 @@ type pending struct {
 }
 
 func newLab(d *Daemon, name string) *Lab {
-	return &Lab{d: d, name: name, changed: time.Now(), clean: true}
+	return &Lab{d: d, name: name, changed: time.Now(), clean: true, nios: map[string]nioState{}, readers: map[string]bool{},
+		watchers: map[string]func(){}, frameRelay: map[string]bool{}}
 }
 
 // Name is the lab file's name without .net.
@@ -294,7 +300,7 @@ func (l *Lab) apply(text []byte) error {
 	if topo == nil || hasError(msgs) {
 		return l.refuse(msgs)
 	}
-	if err := l.MakeFiles(); err != nil {
+	if err := errors.Join(l.MakeFiles(), l.makeCaptures()); err != nil {
 		return err
 	}
 	l.mu.Lock()
@@ -321,7 +327,7 @@ func (l *Lab) apply(text []byte) error {
 	}
 	l.setResult(rep.String(), true)
 	l.setError(nil)
-	l.d.log.Info("lab applied", "lab", l.name, "routers", len(topo.Routers), "links", len(topo.Links))
+	l.d.log.Info("lab applied", "lab", l.name, "routers", len(topo.Routers), "switches", len(topo.Switches), "links", len(topo.Links))
 	return nil
 }
 
@@ -344,7 +350,7 @@ func (l *Lab) whenApplied(c lab.ChangeRouter) lab.ChangeRouter {
 	return c
 }
 
-// adopt makes topo what is asked for, with a Device for each router.
+// adopt makes topo what is asked for, with a Device for each section.
 func (l *Lab) adopt(topo *lab.Lab, text []byte) ([]lab.Message, error) {
 	was := map[string]*Device{}
 	for _, dev := range l.Devices() {
@@ -352,16 +358,20 @@ func (l *Lab) adopt(topo *lab.Lab, text []byte) ([]lab.Message, error) {
 	}
 	var devices []*Device
 	before := &lab.Lab{}
-	for _, r := range topo.Routers {
-		dev := was[r.Name]
+	all := sections(topo)
+	for _, s := range all {
+		dev := was[s.name()]
+		if dev != nil && dev.wants().kindChanged(s) {
+			dev = nil // another device of that name, which begins when the old one has gone
+		}
 		if dev == nil {
 			var err error
-			if dev, err = newDevice(l, r); err != nil {
+			if dev, err = newDevice(l, s); err != nil {
 				return nil, err
 			}
 		}
 		if dev.keep.Assigned {
-			before.Routers = append(before.Routers, &lab.Router{Name: r.Name, Instance: dev.keep.Instance})
+			before.Routers = append(before.Routers, &lab.Router{Name: dev.name, Instance: dev.keep.Instance})
 		}
 		devices = append(devices, dev)
 	}
@@ -372,15 +382,20 @@ func (l *Lab) adopt(topo *lab.Lab, text []byte) ([]lab.Message, error) {
 	}
 	var msgs []lab.Message
 	for i, dev := range devices {
-		m, err := dev.assign(topo.Routers[i], others, own)
+		if all[i].sw != nil {
+			continue
+		}
+		m, err := dev.assign(all[i].router, others, own)
 		if err != nil {
 			return nil, err
 		}
 		msgs = append(msgs, m...)
 	}
 	for i, dev := range devices {
-		dev.ask(topo.Routers[i])
-		delete(was, dev.name)
+		dev.ask(all[i])
+		if was[dev.name] == dev {
+			delete(was, dev.name)
+		}
 	}
 	l.mu.Lock()
 	l.topo, l.applied = topo, text
@@ -441,7 +456,7 @@ func (l *Lab) resume() {
 	l.op.Lock()
 	defer l.op.Unlock()
 	for name, n := range l.rec.orphans {
-		l.d.log.Info("stopping a router that no lab asks for", "lab", l.name, "device", name)
+		l.d.log.Info("stopping a device that no lab asks for", "lab", l.name, "device", name)
 		if err := n.Stop(); err != nil {
 			l.d.log.Error("cannot stop it", "lab", l.name, "device", name, "err", err)
 		}
@@ -451,7 +466,7 @@ func (l *Lab) resume() {
 		// The daemon ended while it was about to stop this one.
 		if !dev.shouldRun() {
 			if err := dev.stop(); err != nil {
-				l.d.log.Error("cannot stop a router", "lab", l.name, "device", dev.name, "err", err)
+				l.d.log.Error("cannot stop a device", "lab", l.name, "device", dev.name, "err", err)
 			}
 		}
 	}
@@ -459,6 +474,7 @@ func (l *Lab) resume() {
 	asked := l.topo != nil
 	l.mu.Unlock()
 	rep := &report{}
+	l.adoptPorts(rep)
 	l.reconcile(rep)
 	if !asked {
 		if _, err := os.Stat(l.TextPath()); err != nil && !l.hasFiles() {
@@ -471,6 +487,28 @@ func (l *Lab) resume() {
 		l.result, l.changed = rep.String(), time.Now()
 	}
 	l.mu.Unlock()
+}
+
+// adoptPorts takes over what the nodes of an earlier daemon know of their ports.
+func (l *Lab) adoptPorts(rep *report) {
+	for _, dev := range l.Devices() {
+		n := dev.running()
+		if n == nil {
+			continue
+		}
+		status, err := n.Status()
+		if err != nil {
+			rep.addf("%s: %v", dev.name, err)
+			continue
+		}
+		for name, p := range status.Ports {
+			dev.changePort(n, name, func(s *portState) { s.shut, s.encapsulation = !p.Enabled, p.Encapsulation })
+		}
+		l.checkNIOs(dev, n, status)
+		if err := dev.adoptCaptures(n); err != nil {
+			rep.addf("%s: %v", dev.name, err)
+		}
+	}
 }
 
 // hasFiles reports whether a user has put files into the lab's folder.
@@ -540,5 +578,6 @@ func (l *Lab) shutdown() error {
 	}
 	wg.Wait()
 	l.clear(&report{})
+	l.stopAllWatching()
 	return errors.Join(errs...)
 }

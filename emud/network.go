@@ -3,10 +3,12 @@ package emud
 import (
 	"os"
 
+	"dynemu/emud/lab"
 	"dynemu/emud/node"
+	"dynemu/vm/wire"
 )
 
-// Endpoint names an Ethernet port of a router: a TAP in a namespace.
+// Endpoint names a port of a device by its interface in a namespace.
 type Endpoint struct {
 	Namespace string // PREFIX-LAB-DEVICE
 	Interface string // f0-0
@@ -29,8 +31,8 @@ type Network interface {
 	// EnsureTAP makes the TAP of a port. It stays while no node holds it, and
 	// has no carrier then.
 	EnsureTAP(e Endpoint) error
-	// RemoveTAP removes it; none is no error.
-	RemoveTAP(e Endpoint) error
+	// RemoveInterface removes the TAP or TUN of a port; none is no error.
+	RemoveInterface(e Endpoint) error
 	// OpenTAP opens the TAP; the descriptor is for the node.
 	OpenTAP(e Endpoint) (*os.File, error)
 	// Link joins two ports so that every frame passes. A port that is not up, shut
@@ -47,13 +49,32 @@ type Network interface {
 	Attach(lab, id string, e Endpoint, up bool) error
 	// Detach undoes Attach; not attached is no error.
 	Detach(lab, id string, e Endpoint) error
-}
 
-// PortStats counts frames and bytes of a port as its router sees them. Drops
-// are frames that the other side did not take.
-type PortStats struct {
-	RxFrames, RxBytes          uint64
-	TxFrames, TxBytes, TxDrops uint64
+	// LinkHost joins a port to an interface of the host that it makes, with an
+	// address unless that is empty; UnlinkHost undoes it.
+	LinkHost(e Endpoint, hostIf, address string, up bool) error
+	UnlinkHost(e Endpoint, hostIf string) error
+	// OpenNIO opens the outside end of a link.
+	OpenNIO(n lab.NIO) (wire.Opened, error)
+	// RemoveNIO removes what an opened NIO leaves in the file system.
+	RemoveNIO(n lab.NIO) error
+	// OpenCable puts a cable into a port, whose other end the descriptor is.
+	// PlugCable gives it carrier or takes it; none is no error. RemoveCable pulls it
+	// out; none is no error.
+	OpenCable(e Endpoint) (*os.File, error)
+	PlugCable(e Endpoint, up bool) error
+	RemoveCable(e Endpoint) error
+	// WatchHost has fn called for each interface of the host and at each change.
+	WatchHost(fn func(ifname string, exists, carrier bool)) (stop func(), err error)
+
+	// EnsureTUN makes the interface that shows the frames of a serial port, as Frame
+	// Relay or else as Cisco HDLC.
+	EnsureTUN(e Endpoint, frameRelay bool) error
+	// OpenTUN opens it for a node.
+	OpenTUN(e Endpoint) (tun, packet *os.File, err error)
+	// WatchReaders has fn called when somebody begins or ceases to read an
+	// interface of a namespace.
+	WatchReaders(namespace string, fn func(ifname string, readers bool)) (stop func(), err error)
 }
 
 // Nodes starts node processes and finds those that a former daemon left.
@@ -99,6 +120,23 @@ type Node interface {
 	// takes one out.
 	Insert(slot int, card string, ports []node.PortSpec, wires map[string]*os.File) error
 	Remove(slot int) error
+	// Watch has fn called when the node has something new to tell about its ports,
+	// which Status then does. It must not block.
+	Watch(fn func())
+	// The rest is what node.Node says of it.
+	Configure(spec node.SwitchSpec, files map[string]*os.File) error
+	Table() ([]byte, error)
+	ClearTable() error
+	SwitchStatus() ([]byte, error)
+	Outlet(port, kind string, cable, nio, keep *os.File) error
+	NoOutlet(port string) error
+	SetCarrier(port string, up bool) error
+	Capture(r node.CaptureRequest, f *os.File) error
+	NoCapture(id string) error
+	Interface(port string, tun, packet *os.File) error
+	NoInterface(port string) error
+	SetFilter(port, text string) error
+	SetImpairment(port, text string) error
 	// Done is closed when the process has ended. State is then stopped or
 	// crashed, and Reason tells how it ended.
 	Done() <-chan struct{}
@@ -124,11 +162,6 @@ type Fact struct{ Name, Value string }
 type NodeStatus struct {
 	// Info and Stats are facts in the order to show them.
 	Info, Stats []Fact
-	// Ports holds the counters of each port by port name.
-	Ports map[string]PortStatus
-}
-
-// PortStatus is the state of one port.
-type PortStatus struct {
-	Stats PortStats
+	// Ports holds the state and counters of each port by port name.
+	Ports map[string]node.PortStatus
 }

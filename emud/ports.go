@@ -40,7 +40,7 @@ func (dev *Device) portMessage(r *lab.Router, p consolePort) lab.Message {
 // listenAll opens the TCP ports of the device for its node. Where another program
 // has one that the lab file does not name, the device gets the next that is free;
 // the router that is returned has what it got, and so has the lab then.
-func (dev *Device) listenAll(r *lab.Router, files *node.Files, own func(*os.File, error) (*os.File, error)) (*lab.Router, error) {
+func (dev *Device) listenAll(r *lab.Router, files *node.Files, own *owned) (*lab.Router, error) {
 	dev.mu.Lock()
 	keep := dev.keep
 	dev.mu.Unlock()
@@ -50,10 +50,10 @@ func (dev *Device) listenAll(r *lab.Router, files *node.Files, own func(*os.File
 			*p.port, *p.kept = p.kept.Asked, given{}
 		}
 		asked := *p.port
-		f, err := own(listen(asked))
+		f, err := own.add(listen(asked))
 		if errors.Is(err, errPortInUse) && !p.named {
 			if f, *p.port, err = dev.listenAbove(asked); err == nil {
-				f, err = own(f, nil)
+				f, err = own.add(f, nil)
 				*p.kept = given{Asked: asked, Given: *p.port, Foreign: true}
 			}
 		}
@@ -75,7 +75,7 @@ func (dev *Device) listenAll(r *lab.Router, files *node.Files, own func(*os.File
 	if err := dev.setKept(func(k *kept) { k.Console, k.AUX = keep.Console, keep.AUX }); err != nil {
 		return nil, err
 	}
-	dev.ask(&got)
+	dev.ask(section{router: &got})
 	dev.lab.replace(&got)
 	return &got, nil
 }
@@ -85,7 +85,11 @@ func (dev *Device) listenAll(r *lab.Router, files *node.Files, own func(*os.File
 func (dev *Device) foreignPorts() (msgs []lab.Message) {
 	dev.mu.Lock()
 	defer dev.mu.Unlock()
-	keep, r := dev.keep, *dev.router
+	keep := dev.keep
+	if dev.section.router == nil {
+		return nil
+	}
+	r := *dev.section.router
 	for _, p := range consolePorts(&r, &keep) {
 		if p.kept.Foreign {
 			msgs = append(msgs, dev.portMessage(&r, p))

@@ -1,12 +1,15 @@
 package emud
 
 import (
-	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -17,10 +20,11 @@ import (
 // record is what a lab has in the kernel. It names at least what exists.
 type record struct {
 	Namespaces map[string]bool `json:"namespaces,omitempty"` // by device
-	// TAPs are the Ethernet ports that have an interface.
-	TAPs  map[string]lab.End `json:"taps,omitempty"`  // by "DEVICE PORT"
-	Wires map[string]wire    `json:"wires,omitempty"` // by link
-	LANs  map[string]bool    `json:"lans,omitempty"`  // by LAN as written
+	// TAPs and TUNs are the ports that have such an interface, by "DEVICE PORT".
+	TAPs  map[string]lab.End  `json:"taps,omitempty"`
+	TUNs  map[string]lab.End  `json:"tuns,omitempty"`
+	Wires map[string]madeLink `json:"wires,omitempty"` // by link
+	LANs  map[string]bool     `json:"lans,omitempty"`  // by LAN as written
 	// Started is what each running router was started with.
 	Started map[string]*lab.Router `json:"started,omitempty"`
 
@@ -29,19 +33,15 @@ type record struct {
 	saved   string          // what lies in the file
 }
 
-// wire is a link that was made.
-type wire struct {
-	A    lab.End  `json:"a"`
-	B    lab.End  `json:"b"`
-	Kind lab.Kind `json:"kind"`
-	// Nodes are the identities of the nodes that hold the ends of a pipe.
-	Nodes [2]string `json:"nodes,omitzero"`
+// report gathers what an apply did, a line each.
+type report struct {
+	mu    sync.Mutex
+	lines []string
 }
 
-// report gathers what an apply did, a line each.
-type report struct{ lines []string }
-
 func (r *report) addf(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.lines = append(r.lines, fmt.Sprintf(format, args...))
 }
 
@@ -52,27 +52,6 @@ func (r *report) String() string {
 	}
 	return strings.Join(r.lines, "\n") + "\n"
 }
-
-func linkKey(k lab.Link) string {
-	a, b := endKey(k.A), endKey(k.B)
-	if b < a {
-		a, b = b, a
-	}
-	return a + " = " + b
-}
-
-func endKey(e lab.End) string {
-	if e.LAN != "" {
-		return "LAN " + e.LAN
-	}
-	return e.Device + " " + e.Port
-}
-
-func (l *Lab) endpoint(e lab.End) Endpoint {
-	return Endpoint{l.d.opt.Network.Namespace(l.name, e.Device), portFile(e.Port)}
-}
-
-func portFile(port string) string { return strings.ReplaceAll(port, "/", "-") }
 
 // save writes the record where it differs from what lies there.
 func (l *Lab) save() {
@@ -94,7 +73,7 @@ func (r *record) comparable() []any {
 	for name, s := range r.Started {
 		started[name] = *s
 	}
-	return []any{r.Namespaces, r.TAPs, r.Wires, r.LANs, started}
+	return []any{r.Namespaces, r.TAPs, r.TUNs, r.Wires, r.LANs, started}
 }
 
 func (r *record) init() {
@@ -104,8 +83,11 @@ func (r *record) init() {
 	if r.TAPs == nil {
 		r.TAPs = map[string]lab.End{}
 	}
+	if r.TUNs == nil {
+		r.TUNs = map[string]lab.End{}
+	}
 	if r.Wires == nil {
-		r.Wires = map[string]wire{}
+		r.Wires = map[string]madeLink{}
 	}
 	if r.LANs == nil {
 		r.LANs = map[string]bool{}
@@ -126,6 +108,7 @@ func (l *Lab) reconcile(rep *report) {
 		return
 	}
 	l.rec.init()
+	l.hurryNIOs()
 	l.dropDevices(rep)
 
 	wanted := map[string]lab.Link{}
@@ -141,7 +124,7 @@ func (l *Lab) reconcile(rep *report) {
 	for _, lan := range topo.LANs {
 		lans[lan.ID] = true
 	}
-	l.dropWires(rep, func(key string, w wire) bool {
+	l.dropWires(rep, func(key string, w madeLink) bool {
 		k, ok := wanted[key]
 		return !ok || k.Kind != w.Kind
 	})
@@ -157,12 +140,18 @@ func (l *Lab) reconcile(rep *report) {
 	l.takeCards(rep)
 	l.save()
 	l.dropNamespaces(rep, topo)
-	l.dropTAPs(rep)
+	l.dropInterfaces(rep)
 
 	l.makeNetwork(rep, topo, lans)
 	l.putCards(rep)
+	l.configureSwitches(rep)
+	l.dropInterfaces(rep)
 	l.save()
 	l.startAll(rep, topo)
+	l.reportNIOs(rep)
+	if err := l.tellCarriers(); err != nil {
+		rep.addf("%v", err)
+	}
 	l.save()
 }
 
@@ -170,7 +159,7 @@ func (l *Lab) reconcile(rep *report) {
 func (l *Lab) clear(rep *report) {
 	l.rec.init()
 	l.dropDevices(rep)
-	l.dropWires(rep, func(string, wire) bool { return true })
+	l.dropWires(rep, func(string, madeLink) bool { return true })
 	for id := range l.rec.LANs {
 		if err := l.d.opt.Network.RemoveLAN(l.name, id); err != nil {
 			rep.addf("cannot remove LAN %s: %v", id, err)
@@ -199,7 +188,7 @@ func (l *Lab) dropDevices(rep *report) {
 	l.rec.gone = nil
 }
 
-func (l *Lab) dropWires(rep *report, drop func(string, wire) bool) {
+func (l *Lab) dropWires(rep *report, drop func(string, madeLink) bool) {
 	for _, key := range sortedKeys(l.rec.Wires) {
 		w := l.rec.Wires[key]
 		if !drop(key, w) {
@@ -210,89 +199,78 @@ func (l *Lab) dropWires(rep *report, drop func(string, wire) bool) {
 			continue
 		}
 		delete(l.rec.Wires, key)
+		l.forgetNIO(key)
+		l.mend(w)
 	}
-}
-
-func (l *Lab) unwire(w wire) error {
-	net := l.d.opt.Network
-	switch {
-	case w.Kind != lab.Ethernet:
-		var err error
-		for i, e := range []lab.End{w.A, w.B} {
-			dev := l.Device(e.Device)
-			if dev == nil {
-				continue
-			}
-			if n := dev.running(); n != nil && n.ID() == w.Nodes[i] {
-				if e := n.Unplug(e.Port); err == nil {
-					err = e
-				}
-			}
-		}
-		return err
-	case w.A.LAN != "":
-		return net.Detach(l.name, w.A.LAN, l.endpoint(w.B))
-	case w.B.LAN != "":
-		return net.Detach(l.name, w.B.LAN, l.endpoint(w.A))
-	}
-	return net.Unlink(l.endpoint(w.A), l.endpoint(w.B))
 }
 
 func (l *Lab) dropNamespaces(rep *report, topo *lab.Lab) {
 	keep := map[string]bool{}
-	for _, r := range topo.Routers {
-		keep[r.Name] = true
+	for _, s := range sections(topo) {
+		keep[s.name()] = true
 	}
 	for _, name := range sortedKeys(l.rec.Namespaces) {
 		if keep[name] {
 			continue
 		}
+		l.stopWatching(name)
 		if err := l.d.opt.Network.RemoveNamespace(l.d.opt.Network.Namespace(l.name, name)); err != nil {
 			rep.addf("%s: cannot remove its namespace: %v", name, err)
 			continue
 		}
 		delete(l.rec.Namespaces, name)
-		for key, e := range l.rec.TAPs {
-			if e.Device == name {
-				delete(l.rec.TAPs, key)
-			}
-		}
+		of := func(_ string, e lab.End) bool { return e.Device == name }
+		maps.DeleteFunc(l.rec.TAPs, of)
+		maps.DeleteFunc(l.rec.TUNs, of)
 	}
 }
 
-// dropTAPs removes the interfaces of ports that neither the lab file nor a
-// running router has.
-func (l *Lab) dropTAPs(rep *report) {
-	keep := map[string]bool{}
+// dropInterfaces removes the interfaces of ports that neither the lab file nor a
+// running device has.
+func (l *Lab) dropInterfaces(rep *report) {
+	taps, tuns := map[string]bool{}, map[string]bool{}
 	for _, dev := range l.Devices() {
-		for _, r := range []*lab.Router{dev.asked(), dev.Router()} {
-			for _, p := range r.Ports {
-				keep[dev.name+" "+p.Name] = p.Kind == lab.Ethernet
+		ports := slices.Concat(dev.wants().ports(), dev.Ports())
+		for _, p := range ports {
+			taps[dev.name+" "+p.Name] = hasTAP(p.Kind)
+			tuns[dev.name+" "+p.Name] = hasTUN(p.Kind)
+		}
+		if n := dev.running(); n != nil && n.Spec().Switch != nil {
+			for _, p := range n.Spec().Ports { // which may have to give one up yet
+				taps[dev.name+" "+p.Name] = taps[dev.name+" "+p.Name] || p.Wire == node.WireTAP
 			}
 		}
 	}
-	for _, key := range sortedKeys(l.rec.TAPs) {
-		if keep[key] {
-			continue
+	drop := func(have map[string]lab.End, keep map[string]bool) {
+		for _, key := range sortedKeys(have) {
+			if keep[key] {
+				continue
+			}
+			if err := l.d.opt.Network.RemoveInterface(l.endpoint(have[key])); err != nil {
+				rep.addf("%s: cannot remove its interface: %v", key, err)
+				continue
+			}
+			delete(have, key)
 		}
-		if err := l.d.opt.Network.RemoveTAP(l.endpoint(l.rec.TAPs[key])); err != nil {
-			rep.addf("%s: cannot remove its interface: %v", key, err)
-			continue
-		}
-		delete(l.rec.TAPs, key)
 	}
+	drop(l.rec.TAPs, taps)
+	drop(l.rec.TUNs, tuns)
 }
 
-// makeNetwork makes what Ethernet needs in the kernel. The network's methods
-// do nothing for what is there, so all of them are called each time.
+// makeNetwork makes what the lab needs in the kernel. The network's methods do
+// nothing for what is there, so all of them are called each time.
 func (l *Lab) makeNetwork(rep *report, topo *lab.Lab, lans map[string]bool) {
 	net := l.d.opt.Network
-	for _, r := range topo.Routers {
-		l.rec.Namespaces[r.Name] = true
-		for _, p := range r.Ports {
-			if p.Kind == lab.Ethernet {
-				e := lab.End{Device: r.Name, Port: p.Name}
+	devices := sections(topo)
+	for _, s := range devices {
+		l.rec.Namespaces[s.name()] = true
+		for _, p := range s.ports() {
+			e := lab.End{Device: s.name(), Port: p.Name}
+			switch {
+			case hasTAP(p.Kind):
 				l.rec.TAPs[endKey(e)] = e
+			case hasTUN(p.Kind):
+				l.rec.TUNs[endKey(e)] = e
 			}
 		}
 	}
@@ -300,68 +278,123 @@ func (l *Lab) makeNetwork(rep *report, topo *lab.Lab, lans map[string]bool) {
 		l.rec.LANs[id] = true
 	}
 	for _, k := range topo.Links {
-		if k.Kind == lab.Ethernet {
-			l.rec.Wires[linkKey(k)] = wire{A: k.A, B: k.B, Kind: k.Kind}
+		key, w := linkKey(k), madeLink{A: k.A, B: k.B, Kind: k.Kind}
+		if w.medium() == pipe {
+			continue // made with the nodes at its ends
 		}
+		if old, ok := l.rec.Wires[key]; ok && old.A == k.A && old.B == k.B {
+			w.Nodes = old.Nodes
+		}
+		l.rec.Wires[key] = w
 	}
 	l.save()
-	for _, r := range topo.Routers {
-		ns := net.Namespace(l.name, r.Name)
+	parallel(len(devices), func(i int) {
+		name := devices[i].name()
+		ns := net.Namespace(l.name, name)
 		if err := net.EnsureNamespace(ns); err != nil {
-			rep.addf("%s: cannot make network namespace %s: %v", r.Name, ns, err)
+			rep.addf("%s: cannot make network namespace %s: %v", name, ns, err)
+			return
 		}
-	}
-	for _, key := range sortedKeys(l.rec.TAPs) {
-		if err := net.EnsureTAP(l.endpoint(l.rec.TAPs[key])); err != nil {
-			rep.addf("%s: cannot make its interface: %v", key, err)
+		for _, p := range devices[i].ports() {
+			e := lab.End{Device: name, Port: p.Name}
+			var err error
+			switch {
+			case hasTAP(p.Kind):
+				err = net.EnsureTAP(l.endpoint(e))
+			case hasTUN(p.Kind):
+				err = net.EnsureTUN(l.endpoint(e), l.framesLookLikeFrameRelay(e))
+			}
+			if err != nil {
+				rep.addf("%s: cannot make its interface: %v", endKey(e), err)
+			}
 		}
+	})
+	for _, s := range devices {
+		l.watchReaders(s)
 	}
 	for _, id := range sortedKeys(lans) {
 		if err := net.EnsureLAN(l.name, id); err != nil {
 			rep.addf("cannot make LAN %s: %v", id, err)
 		}
 	}
-	for _, key := range sortedKeys(l.rec.Wires) {
-		if err := l.plug(l.rec.Wires[key]); err != nil {
-			rep.addf("%s: cannot plug: %v", key, err)
-		}
-	}
+	l.plugAll(func(key string, err error) { rep.addf("%s: cannot plug: %v", key, err) }, func(madeLink) bool { return true })
 }
 
-// plug makes an Ethernet wire, or brings its carrier in line with the TAPs
-// that are there.
-func (l *Lab) plug(w wire) error {
-	net := l.d.opt.Network
-	switch {
-	case w.Kind != lab.Ethernet:
-		return nil
-	case w.A.LAN != "":
-		return net.Attach(l.name, w.A.LAN, l.endpoint(w.B), true)
-	case w.B.LAN != "":
-		return net.Attach(l.name, w.B.LAN, l.endpoint(w.A), true)
-	}
-	return net.Link(l.endpoint(w.A), l.endpoint(w.B), true, true)
-}
-
-// plugDevice does plug for each wire of a device whose TAPs came or went.
-func (l *Lab) plugDevice(name string) error {
-	var errs []error
-	for _, key := range sortedKeys(l.rec.Wires) {
-		w := l.rec.Wires[key]
-		if w.A.Device != name && w.B.Device != name {
+// configureSwitches brings the running switches in line with their sections.
+func (l *Lab) configureSwitches(rep *report) {
+	for _, dev := range l.Devices() {
+		s, n := dev.Switch(), dev.running()
+		if s == nil || n == nil || n.Spec().Switch == nil {
 			continue
 		}
-		if err := l.plug(w); err != nil {
-			errs = append(errs, fmt.Errorf("%s: cannot plug: %w", key, err))
+		now, want := *n.Spec().Switch, *switchSpec(s)
+		if sameSwitch(now, want) {
+			continue
+		}
+		if err := dev.configure(n, now, want); err != nil {
+			rep.addf("%s: cannot be changed: %v", dev.name, err)
 		}
 	}
-	return errors.Join(errs...)
 }
 
-// parallelStarts bounds how many routers are started at a time.
+// configure changes a running switch from now to want.
+func (dev *Device) configure(n Node, now, want node.SwitchSpec) error {
+	var own owned
+	defer own.close()
+	had := map[int]bool{}
+	for _, p := range now.Ports {
+		had[p.Number] = true
+	}
+	var fresh []lab.Port
+	for _, p := range dev.wants().ports() {
+		if !had[p.Index] {
+			fresh = append(fresh, p)
+		}
+	}
+	files, err := dev.openPorts(fresh, nil, &own)
+	if err != nil {
+		return err
+	}
+	for i := range want.Ports {
+		p := &want.Ports[i]
+		if files[strconv.Itoa(p.Number)] != nil {
+			p.Wire = node.WireTAP
+		}
+	}
+	if err := n.Configure(want, files); err != nil {
+		return err
+	}
+	dev.mu.Lock()
+	for _, p := range fresh {
+		dev.ports[p.Name] = portState{}
+	}
+	dev.mu.Unlock()
+	return dev.restorePorts(n, fresh)
+}
+
+// parallelCalls is how many calls of the network run side by side.
+const parallelCalls = 4
+
+// parallel calls fn for 0 to n-1 on a few goroutines.
+func parallel(n int, fn func(i int)) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(n, parallelCalls) {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				fn(i)
+			}
+		}()
+	}
+	wg.Wait()
+}
+
+// parallelStarts bounds how many devices are started at a time.
 const parallelStarts = 4
 
-// startAll starts the routers that should run, and makes the pipes of the
+// startAll starts the devices that should run, and makes the pipes of the
 // serial links whose two sides run.
 func (l *Lab) startAll(rep *report, topo *lab.Lab) {
 	starting := map[string]*Device{}
@@ -379,14 +412,14 @@ func (l *Lab) startAll(rep *report, topo *lab.Lab) {
 		}
 	}
 
-	type pipe struct {
+	type pair struct {
 		link lab.Link
 		ends [2]*os.File
 	}
-	var pipes []pipe
+	var pipes []pair
 	ends := map[string]map[string]*os.File{} // device, port
 	for _, k := range topo.Links {
-		if k.Kind == lab.Ethernet || k.A.LAN != "" || k.B.LAN != "" {
+		if (madeLink{A: k.A, B: k.B, Kind: k.Kind}).medium() != pipe {
 			continue
 		}
 		a, b := k.A.Device, k.B.Device
@@ -403,7 +436,7 @@ func (l *Lab) startAll(rep *report, topo *lab.Lab) {
 			rep.addf("%s: cannot make a pipe: %v", linkKey(k), err)
 			continue
 		}
-		pipes = append(pipes, pipe{k, [2]*os.File{fa, fb}})
+		pipes = append(pipes, pair{k, [2]*os.File{fa, fb}})
 		for i, e := range []lab.End{k.A, k.B} {
 			if starting[e.Device] != nil {
 				if ends[e.Device] == nil {
@@ -414,6 +447,9 @@ func (l *Lab) startAll(rep *report, topo *lab.Lab) {
 		}
 	}
 
+	for _, dev := range starting {
+		dev.setStarting(true)
+	}
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, parallelStarts)
 	for _, dev := range starting {
@@ -426,6 +462,9 @@ func (l *Lab) startAll(rep *report, topo *lab.Lab) {
 		}()
 	}
 	wg.Wait()
+	for _, dev := range starting {
+		dev.setStarting(false)
+	}
 	for _, dev := range l.Devices() {
 		if starting[dev.name] == nil {
 			continue
@@ -440,13 +479,13 @@ func (l *Lab) startAll(rep *report, topo *lab.Lab) {
 		}
 	}
 	for _, dev := range starting {
-		if n := dev.running(); n != nil {
+		if n := dev.running(); n != nil && dev.Switch() == nil {
 			l.rec.Started[dev.name] = dev.startedWith()
 		}
 	}
 
 	for _, p := range pipes {
-		w := wire{A: p.link.A, B: p.link.B, Kind: p.link.Kind}
+		w := madeLink{A: p.link.A, B: p.link.B, Kind: p.link.Kind}
 		ok := true
 		for i, e := range []lab.End{p.link.A, p.link.B} {
 			n := alive[e.Device]
@@ -455,7 +494,7 @@ func (l *Lab) startAll(rep *report, topo *lab.Lab) {
 					ok = false
 					continue
 				}
-			} else if err := n.Plug(e.Port, "pipe", p.ends[i]); err != nil {
+			} else if err := n.Plug(e.Port, node.WirePipe, p.ends[i]); err != nil {
 				rep.addf("%s %s: cannot plug: %v", e.Device, e.Port, err)
 				ok = false
 				continue
@@ -468,19 +507,25 @@ func (l *Lab) startAll(rep *report, topo *lab.Lab) {
 		p.ends[0].Close()
 		p.ends[1].Close()
 	}
-}
-
-// holds reports whether the wire's ends are with the nodes a and b of link k.
-func (w wire) holds(k lab.Link, a, b string) bool {
-	if w.A == k.A && w.B == k.B {
-		return w.Nodes == [2]string{a, b}
+	if len(starting) == 0 {
+		return
 	}
-	return w.A == k.B && w.B == k.A && w.Nodes == [2]string{b, a}
+	l.plugAll(func(key string, err error) { rep.addf("%s: cannot plug: %v", key, err) },
+		func(w madeLink) bool { return starting[w.A.Device] != nil || starting[w.B.Device] != nil })
+	for _, dev := range starting {
+		n := dev.running()
+		if n == nil {
+			continue
+		}
+		if err := dev.restorePorts(n, nil); err != nil {
+			rep.addf("%s: %v", dev.name, err)
+		}
+	}
 }
 
 // place is where a device stands in the lab file, as messages begin.
 func (l *Lab) place(dev *Device) string {
-	return fmt.Sprintf("%s.net:%d:1: warning: %s stays stopped", l.name, dev.asked().Line, dev.name)
+	return fmt.Sprintf("%s.net:%d:1: warning: %s stays stopped", l.name, dev.wants().line(), dev.name)
 }
 
 // socketpair makes the two ends of a serial wire. Each message is one frame.
@@ -509,20 +554,4 @@ func (d *Daemon) globalNames(labName, device string) []string {
 
 func (dev *Device) globalNames() []string {
 	return dev.lab.d.globalNames(dev.lab.name, dev.name)
-}
-
-// portSpecs describes ports to a node.
-func portSpecs(ports []lab.Port, files map[string]*os.File) []node.PortSpec {
-	specs := make([]node.PortSpec, 0, len(ports))
-	for _, p := range ports {
-		s := node.PortSpec{Name: p.Name, Slot: p.Slot, Port: p.Index, Wire: "none"}
-		if files[p.Name] != nil {
-			s.Wire = "pipe"
-			if p.Kind == lab.Ethernet {
-				s.Wire = "tap"
-			}
-		}
-		specs = append(specs, s)
-	}
-	return specs
 }

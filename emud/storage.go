@@ -16,6 +16,9 @@ func (dev *Device) storagePath(name string) string { return filepath.Join(dev.di
 // StorageNames, a disk only when it has a size.
 func (dev *Device) HasStorage(name string) bool {
 	r := dev.Router()
+	if r == nil {
+		return false
+	}
 	switch name {
 	case "bootflash":
 		return true

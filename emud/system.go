@@ -6,13 +6,14 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"dynemu/emud/lab"
 	"dynemu/emud/node"
 	"dynemu/jit"
 	"dynemu/netns"
+	"dynemu/vm/wire"
 )
 
 // NewNetwork returns the Network of this host's kernel.
@@ -49,14 +50,53 @@ func (k kernel) Detach(lab, id string, e Endpoint) error {
 	return k.m.DetachLAN(k.lan(lab, id), port(e))
 }
 
-// RemoveTAP opens the TAP and closes it for the last time.
-func (k kernel) RemoveTAP(e Endpoint) error {
-	f, err := k.m.OpenTAP(e.Namespace, e.Interface, 0)
-	if err != nil {
-		return err
+func (k kernel) RemoveInterface(e Endpoint) error {
+	return k.m.RemoveInterface(e.Namespace, e.Interface)
+}
+
+func (k kernel) LinkHost(e Endpoint, hostIf, address string, up bool) error {
+	return k.m.LinkHost(port(e), hostIf, address, up)
+}
+func (k kernel) UnlinkHost(e Endpoint, hostIf string) error { return k.m.UnlinkHost(port(e), hostIf) }
+func (k kernel) OpenCable(e Endpoint) (*os.File, error)     { return k.m.OpenCable(port(e)) }
+func (k kernel) PlugCable(e Endpoint, up bool) error        { return k.m.PlugCable(port(e), up) }
+func (k kernel) RemoveCable(e Endpoint) error               { return k.m.RemoveCable(port(e)) }
+func (k kernel) WatchHost(fn func(ifname string, exists, carrier bool)) (stop func(), err error) {
+	return k.m.WatchHost(fn)
+}
+
+func (k kernel) EnsureTUN(e Endpoint, frameRelay bool) error {
+	t := netns.HDLC
+	if frameRelay {
+		t = netns.FrameRelay
 	}
-	defer f.Close()
-	return unix.IoctlSetInt(int(f.Fd()), unix.TUNSETPERSIST, 0)
+	return k.m.EnsureTUN(e.Namespace, e.Interface, t)
+}
+
+func (k kernel) OpenTUN(e Endpoint) (tun, packet *os.File, err error) {
+	return k.m.OpenTUN(e.Namespace, e.Interface)
+}
+
+func (k kernel) WatchReaders(ns string, fn func(ifname string, readers bool)) (stop func(), err error) {
+	return k.m.WatchReaders(ns, fn)
+}
+
+func (k kernel) OpenNIO(n lab.NIO) (wire.Opened, error) {
+	if n.Type == "tap" {
+		f, err := k.m.OpenHostTAP(n.Interface)
+		return wire.Opened{Kind: node.WireTAP, File: f}, err
+	}
+	return wireNIO(n).OpenFiles()
+}
+
+func (k kernel) RemoveNIO(n lab.NIO) error { return wireNIO(n).Remove() }
+
+// wireNIO is n for the package that opens it.
+func wireNIO(n lab.NIO) wire.NIO {
+	return wire.NIO{
+		Type: n.Type, Interface: n.Interface, LocalHost: n.LocalHost, PortStart: n.PortStart, PortEnd: n.PortEnd,
+		LocalPort: n.LocalPort, RemoteHost: n.RemoteHost, RemotePort: n.RemotePort, Local: n.Local, Remote: n.Remote,
+	}
 }
 
 // NewNodes returns the Nodes that start processes of this host.
@@ -87,17 +127,44 @@ type process struct {
 	*node.Node
 	last    node.Event    // once drained is closed
 	drained chan struct{} // closed when there are no more events
+
+	mu   sync.Mutex
+	news bool // about ports, which nobody was told
+	tell func()
 }
 
 func newProcess(n *node.Node) *process {
 	p := &process{Node: n, drained: make(chan struct{})}
 	go func() {
 		for e := range n.Events() {
-			p.last = e
+			if e.Port == "" {
+				p.last = e
+				continue
+			}
+			p.mu.Lock()
+			p.news = true
+			p.pass()
+			p.mu.Unlock()
 		}
 		close(p.drained)
 	}()
 	return p
+}
+
+// pass tells of news; mu is held.
+func (p *process) pass() {
+	if p.news && p.tell != nil {
+		p.news = false
+		p.tell()
+	}
+}
+
+// Watch has fn called when there is news about ports, at once if there was some.
+func (p *process) Watch(fn func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tell = fn
+	p.pass()
 }
 
 // Reason tells how the process ended. It waits for the end.
@@ -128,6 +195,14 @@ func (p *process) Status() (NodeStatus, error) {
 	if err != nil {
 		return NodeStatus{}, err
 	}
+	if p.Spec().Switch != nil {
+		return NodeStatus{Ports: s.Ports, Stats: []Fact{
+			{"uptime-seconds", fmt.Sprintf("%.3f", s.Uptime.Seconds())},
+			{"cpu-seconds", fmt.Sprintf("%.3f", s.CPU.Seconds())},
+			{"memory-bytes", strconv.FormatUint(s.RSS, 10)},
+			{"memory-shared-bytes", strconv.FormatUint(s.Shared, 10)},
+		}}, nil
+	}
 	percent := func(v float64) string { return strconv.FormatFloat(100*v, 'f', 1, 64) + "%" }
 	st := NodeStatus{
 		Info: []Fact{{"uptime", s.Uptime.Truncate(time.Second).String()}},
@@ -143,7 +218,7 @@ func (p *process) Status() (NodeStatus, error) {
 			{"memory-guest-bytes", strconv.FormatUint(s.GuestMemory, 10)},
 			{"memory-shared-bytes", strconv.FormatUint(s.Shared, 10)},
 		},
-		Ports: map[string]PortStatus{},
+		Ports: s.Ports,
 	}
 	idlePC := s.IdlePC
 	if i := s.Idle; i != nil {
@@ -167,12 +242,6 @@ func (p *process) Status() (NodeStatus, error) {
 		for i, n := range j.Exits {
 			st.Stats = append(st.Stats, Fact{"exits-" + jit.ExitNames[i], strconv.FormatUint(n, 10)})
 		}
-	}
-	for name, c := range s.Ports {
-		st.Ports[name] = PortStatus{Stats: PortStats{
-			RxFrames: c.RxFrames, RxBytes: c.RxBytes,
-			TxFrames: c.TxFrames, TxBytes: c.TxBytes, TxDrops: c.TxDrops,
-		}}
 	}
 	return st, nil
 }

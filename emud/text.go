@@ -39,16 +39,23 @@ func Status(labs ...*Lab) string {
 	statusRow(&b, statusHeader)
 	for _, l := range labs {
 		for _, dev := range l.Devices() {
-			state, _ := dev.State()
-			r := dev.Router()
-			console := "n/a"
-			if r.Console != 0 {
+			state, console := dev.stateWord(), "n/a"
+			if r := dev.Router(); r != nil && r.Console != 0 {
 				console = strconv.Itoa(r.Console)
 			}
-			statusRow(&b, []string{dev.name, r.Model, string(state), "localhost", console, l.name})
+			statusRow(&b, []string{dev.name, dev.wants().kind(), state, "localhost", console, l.name})
 		}
 	}
 	return b.String()
+}
+
+// stateWord is the state as lists show it: that of a switch is Dynagen's word.
+func (dev *Device) stateWord() string {
+	state, _ := dev.State()
+	if dev.Switch() != nil && state == node.Running {
+		return "always on"
+	}
+	return string(state)
 }
 
 // VersionText is the content of the file version.
@@ -75,6 +82,9 @@ func (dev *Device) Info() string {
 	var b strings.Builder
 	state, since := dev.State()
 	r := dev.Router()
+	if r == nil {
+		return dev.switchInfo()
+	}
 	fact := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "%-14s %s\n", name, fmt.Sprintf(format, args...))
 	}
@@ -132,6 +142,28 @@ func (dev *Device) Info() string {
 	return b.String()
 }
 
+// switchInfo describes a switch.
+func (dev *Device) switchInfo() string {
+	var b strings.Builder
+	state, since := dev.State()
+	fact := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "%-14s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	fact("name", "%s", dev.name)
+	fact("lab", "%s", dev.lab.name)
+	fact("model", "%s", dev.wants().kind())
+	fact("state", "%s", state)
+	fact("since", "%s", since.Format(time.RFC3339))
+	if n := dev.running(); n != nil {
+		fact("pid", "%d", n.PID())
+	}
+	fact("netns", "%s", dev.Namespace())
+	for _, p := range dev.Ports() {
+		fact("port "+p.Name, "%s", dev.Peer(p))
+	}
+	return b.String()
+}
+
 // Stats are the counters of the device's node; nothing while it does not run.
 func (dev *Device) Stats() (string, error) {
 	n := dev.running()
@@ -150,19 +182,10 @@ func (dev *Device) Stats() (string, error) {
 }
 
 // Peer names what is at the other end of the port's link: DEVICE PORT, LAN ID,
-// or none.
+// a NIO as the lab file has it, or none.
 func (dev *Device) Peer(p lab.Port) string {
-	dev.lab.mu.Lock()
-	topo := dev.lab.topo
-	dev.lab.mu.Unlock()
-	if topo != nil {
-		for _, k := range topo.Links {
-			for _, e := range [][2]lab.End{{k.A, k.B}, {k.B, k.A}} {
-				if e[0].Device == dev.name && e[0].Port == p.Name && e[0].LAN == "" {
-					return endKey(e[1])
-				}
-			}
-		}
+	if _, far, ok := dev.lab.linkAt(lab.End{Device: dev.name, Port: p.Name}); ok {
+		return endKey(far)
 	}
 	return "none"
 }
@@ -170,28 +193,12 @@ func (dev *Device) Peer(p lab.Port) string {
 // Port returns the port of a file name (f0-0); ok is false when the device has
 // none.
 func (dev *Device) Port(file string) (p lab.Port, ok bool) {
-	for _, p := range dev.Router().Ports {
+	for _, p := range dev.Ports() {
 		if p.FileName() == file {
 			return p, true
 		}
 	}
 	return lab.Port{}, false
-}
-
-// PortStats counts what passed the port since its router was started.
-func (dev *Device) PortStats(p lab.Port) (PortStats, error) {
-	n := dev.running()
-	if n == nil {
-		return PortStats{}, nil
-	}
-	st, err := n.Status()
-	return st.Ports[p.Name].Stats, err
-}
-
-// String renders the counters, a line each.
-func (s PortStats) String() string {
-	return fmt.Sprintf("rx-packets %d\nrx-bytes %d\ntx-packets %d\ntx-bytes %d\ntx-drops %d\n",
-		s.RxFrames, s.RxBytes, s.TxFrames, s.TxBytes, s.TxDrops)
 }
 
 // Running reports whether the device has a node.
@@ -207,8 +214,11 @@ func (dev *Device) baseMAC() string {
 	}
 	dev.mu.Lock()
 	defer dev.mu.Unlock()
-	if dev.router.MAC != "" {
-		return dev.router.MAC
+	if dev.section.router == nil {
+		return ""
+	}
+	if dev.section.router.MAC != "" {
+		return dev.section.router.MAC
 	}
 	return dev.keep.MAC
 }

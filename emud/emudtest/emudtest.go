@@ -6,6 +6,7 @@ package emudtest
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"slices"
@@ -17,9 +18,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"dynemu/emud"
+	"dynemu/emud/lab"
 	"dynemu/emud/node"
 	"dynemu/emud/node/store"
 	"dynemu/vm/chip/nvram"
+	"dynemu/vm/wire"
 )
 
 // Network is an emud.Network that remembers what was made.
@@ -29,6 +32,13 @@ type Network struct {
 	taps  map[string]bool
 	links map[string]bool
 	lans  map[string]bool
+	tuns  map[string]bool // with the link type
+	host  func(ifname string, exists, carrier bool)
+	read  map[string]func(ifname string, readers bool) // by namespace
+	// FailNIO has OpenNIO fail, with this text.
+	FailNIO string
+	// Up is the carrier that each port was given last, by endpoint.
+	Up map[string]bool
 	// Changes counts what was made or taken away, without what was there.
 	Changes int
 	// Fail names a method that fails.
@@ -37,7 +47,8 @@ type Network struct {
 
 // NewNetwork returns an empty network.
 func NewNetwork() *Network {
-	return &Network{ns: map[string]bool{}, taps: map[string]bool{}, links: map[string]bool{}, lans: map[string]bool{}}
+	return &Network{ns: map[string]bool{}, taps: map[string]bool{}, links: map[string]bool{}, lans: map[string]bool{}, tuns: map[string]bool{},
+		read: map[string]func(string, bool){}, Up: map[string]bool{}}
 }
 
 func (n *Network) set(m map[string]bool, key string, on bool) {
@@ -86,9 +97,11 @@ func (n *Network) RemoveNamespace(name string) error {
 		return err
 	}
 	n.set(n.ns, name, false)
-	for tap := range n.taps {
-		if strings.HasPrefix(tap, name+"/") {
-			delete(n.taps, tap)
+	for _, m := range []map[string]bool{n.taps, n.tuns} {
+		for e := range m {
+			if strings.HasPrefix(e, name+"/") {
+				delete(m, e)
+			}
 		}
 	}
 	return nil
@@ -105,12 +118,13 @@ func (n *Network) EnsureTAP(e emud.Endpoint) error {
 	return nil
 }
 
-// RemoveTAP removes a TAP.
-func (n *Network) RemoveTAP(e emud.Endpoint) error {
+// RemoveInterface removes a TAP or TUN.
+func (n *Network) RemoveInterface(e emud.Endpoint) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.set(n.taps, e.String(), false)
-	return n.begin("RemoveTAP")
+	n.set(n.tuns, e.String(), false)
+	return n.begin("RemoveInterface")
 }
 
 // OpenTAP returns one end of a pair of sockets.
@@ -123,12 +137,7 @@ func (n *Network) OpenTAP(e emud.Endpoint) (*os.File, error) {
 	if !n.taps[e.String()] {
 		return nil, fmt.Errorf("OpenTAP: no TAP %s", e)
 	}
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
-	}
-	unix.Close(fds[1])
-	return os.NewFile(uintptr(fds[0]), e.Interface), nil
+	return socket(e.Interface)
 }
 
 func pair(a, b emud.Endpoint) string {
@@ -145,6 +154,7 @@ func (n *Network) Link(a, b emud.Endpoint, aUp, bUp bool) error {
 		return err
 	}
 	n.set(n.links, pair(a, b), true)
+	n.Up[a.String()], n.Up[b.String()] = aUp && bUp, aUp && bUp
 	return nil
 }
 
@@ -186,6 +196,7 @@ func (n *Network) Attach(lab, id string, e emud.Endpoint, up bool) error {
 		return err
 	}
 	n.set(n.links, e.String()+" LAN "+lab+"/"+id, true)
+	n.Up[e.String()] = up
 	return nil
 }
 
@@ -197,6 +208,148 @@ func (n *Network) Detach(lab, id string, e emud.Endpoint) error {
 	return n.begin("Detach")
 }
 
+// LinkHost joins a port to the host.
+func (n *Network) LinkHost(e emud.Endpoint, hostIf, address string, up bool) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err := n.begin("LinkHost", e.Namespace); err != nil {
+		return err
+	}
+	n.set(n.links, e.String()+" host "+hostIf, true)
+	n.Up[e.String()] = up
+	return nil
+}
+
+// UnlinkHost undoes LinkHost.
+func (n *Network) UnlinkHost(e emud.Endpoint, hostIf string) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.set(n.links, e.String()+" host "+hostIf, false)
+	return n.begin("UnlinkHost")
+}
+
+// OpenNIO returns one end of a pair of sockets.
+func (n *Network) OpenNIO(nio lab.NIO) (wire.Opened, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.FailNIO != "" {
+		return wire.Opened{}, errors.New(n.FailNIO)
+	}
+	f, err := socket(nio.Type)
+	return wire.Opened{Kind: nio.Type, File: f}, err
+}
+
+// RemoveNIO has nothing to do.
+func (n *Network) RemoveNIO(lab.NIO) error { return nil }
+
+// OpenCable puts a cable into a port.
+func (n *Network) OpenCable(e emud.Endpoint) (*os.File, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err := n.begin("OpenCable", e.Namespace); err != nil {
+		return nil, err
+	}
+	n.set(n.links, e.String()+" cable", true)
+	return socket("cable")
+}
+
+// PlugCable sets the carrier of a port with a cable.
+func (n *Network) PlugCable(e emud.Endpoint, up bool) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.Up[e.String()] = up && n.links[e.String()+" cable"]
+	return n.begin("PlugCable", e.Namespace)
+}
+
+// RemoveCable pulls the cable out.
+func (n *Network) RemoveCable(e emud.Endpoint) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.set(n.links, e.String()+" cable", false)
+	delete(n.Up, e.String())
+	return n.begin("RemoveCable")
+}
+
+// Carrier is what a port was given last.
+func (n *Network) Carrier(e emud.Endpoint) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.Up[e.String()]
+}
+
+// WatchHost keeps fn for Host.
+func (n *Network) WatchHost(fn func(ifname string, exists, carrier bool)) (func(), error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.host = fn
+	return func() {}, nil
+}
+
+// Host has an interface of the host come (exists) or go.
+func (n *Network) Host(ifname string, exists, carrier bool) {
+	n.mu.Lock()
+	fn := n.host
+	n.mu.Unlock()
+	fn(ifname, exists, carrier)
+}
+
+// EnsureTUN makes a TUN.
+func (n *Network) EnsureTUN(e emud.Endpoint, frameRelay bool) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err := n.begin("EnsureTUN", e.Namespace); err != nil {
+		return err
+	}
+	n.set(n.tuns, e.String(), true)
+	return nil
+}
+
+// OpenTUN returns two sockets.
+func (n *Network) OpenTUN(e emud.Endpoint) (tun, packet *os.File, err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err := n.begin("OpenTUN", e.Namespace); err != nil {
+		return nil, nil, err
+	}
+	if tun, err = socket("tun"); err == nil {
+		packet, err = socket("packet")
+	}
+	return tun, packet, err
+}
+
+// WatchReaders keeps fn for Read.
+func (n *Network) WatchReaders(ns string, fn func(ifname string, readers bool)) (func(), error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err := n.begin("WatchReaders", ns); err != nil {
+		return nil, err
+	}
+	n.read[ns] = fn
+	return func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		delete(n.read, ns)
+	}, nil
+}
+
+// Read has somebody begin or cease to read an interface.
+func (n *Network) Read(e emud.Endpoint, readers bool) {
+	n.mu.Lock()
+	fn := n.read[e.Namespace]
+	n.mu.Unlock()
+	fn(e.Interface, readers)
+}
+
+// socket returns one end of a pair whose other end is closed.
+func socket(name string) (*os.File, error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	unix.Close(fds[1])
+	return os.NewFile(uintptr(fds[0]), name), nil
+}
+
 // Count returns the number of changes so far.
 func (n *Network) Count() int {
 	n.mu.Lock()
@@ -204,7 +357,14 @@ func (n *Network) Count() int {
 	return n.Changes
 }
 
-// Inventory lists everything that exists, sorted.
+// Serial lists the interfaces of serial ports, sorted.
+func (n *Network) Serial() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Sorted(maps.Keys(n.tuns))
+}
+
+// Inventory lists everything else that exists, sorted.
 func (n *Network) Inventory() []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -258,6 +418,9 @@ type process struct {
 	typed   []byte
 	plugs   int
 	done    chan struct{}
+	shut    map[string]bool
+	broken  map[string]string // NIOs by port
+	news    func()
 	reason  string
 }
 
@@ -286,21 +449,26 @@ func (h *Nodes) Start(spec node.Spec, files node.Files) (emud.Node, error) {
 		return nil, errors.New("told to fail")
 	case h.running[key] != nil:
 		return nil, fmt.Errorf("%s runs already", key)
+	case spec.Switch != nil && (files.Image != nil || files.Log == nil):
+		return nil, fmt.Errorf("%s: descriptors of a switch: %+v", key, files)
+	case spec.Switch != nil:
 	case files.Image == nil || files.NVRAM == nil || files.Log == nil || files.PTYMaster == nil || files.PTYSlave == nil:
 		return nil, fmt.Errorf("%s: descriptors are missing: %+v", key, files)
 	}
-	p := &process{nodes: h, spec: spec, pid: int(h.next.Add(1)), state: node.Running, plugged: map[string]*os.File{}, done: make(chan struct{})}
+	p := &process{nodes: h, spec: spec, pid: int(h.next.Add(1)), state: node.Running, plugged: map[string]*os.File{}, shut: map[string]bool{}, broken: map[string]string{}, done: make(chan struct{})}
 	p.id = fmt.Sprintf("fake-%d", p.pid)
 	for port, f := range files.Ports {
 		p.plugged[port] = dup(f)
 	}
-	p.store = dup(files.NVRAM)
-	stored, err := store.Read(p.store)
-	if err != nil {
-		return nil, err
+	if spec.Switch == nil {
+		p.store = dup(files.NVRAM)
+		stored, err := store.Read(p.store)
+		if err != nil {
+			return nil, err
+		}
+		p.nvram = make([]byte, spec.Config.NVRAM<<10)
+		copy(p.nvram, stored)
 	}
-	p.nvram = make([]byte, spec.Config.NVRAM<<10)
-	copy(p.nvram, stored)
 	fmt.Fprintf(files.Log, "%s started\n", spec.Device)
 	p.log = []byte("booting " + spec.Device + "\r\n")
 	n := &Node{process: p, released: make(chan struct{})}
@@ -347,7 +515,9 @@ func (p *process) end(state node.State, reason string) {
 	for _, v := range p.viewers {
 		v.Close()
 	}
-	p.store.Close()
+	if p.store != nil {
+		p.store.Close()
+	}
 	delete(p.nodes.running, p.spec.Lab+"."+p.spec.Device)
 	close(p.done)
 }
@@ -420,10 +590,148 @@ func (n *Node) State() node.State {
 
 // Status counts nothing.
 func (n *Node) Status() (emud.NodeStatus, error) {
-	return emud.NodeStatus{
-		Stats: []emud.Fact{{Name: "uptime-seconds", Value: "1"}},
-		Ports: map[string]emud.PortStatus{"f0/0": {Stats: emud.PortStats{RxFrames: 7}}},
-	}, nil
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	ports := map[string]node.PortStatus{}
+	for _, p := range n.spec.Ports {
+		s := node.PortStatus{Plugged: p.Wire != node.WireNone && n.broken[p.Name] == "", Enabled: !n.shut[p.Name], Carrier: !p.Down}
+		if p.Outlet != "" {
+			s.Outlet = &node.OutletStatus{Kind: p.Outlet, Error: n.broken[p.Name]}
+		}
+		if p.Name == "f0/0" {
+			s.RxFrames = 7
+		}
+		ports[p.Name] = s
+	}
+	return emud.NodeStatus{Stats: []emud.Fact{{Name: "uptime-seconds", Value: "1"}}, Ports: ports}, nil
+}
+
+// Watch keeps fn.
+func (n *Node) Watch(fn func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.news = fn
+}
+
+// Shut has the guest shut a port, or use it again; Break has the NIO of a port end.
+func (n *Node) Shut(port string, shut bool) {
+	n.mu.Lock()
+	n.shut[port] = shut
+	fn := n.news
+	n.mu.Unlock()
+	fn()
+}
+
+// Break has the NIO of a port end.
+func (n *Node) Break(port, reason string) {
+	n.mu.Lock()
+	n.broken[port] = reason
+	fn := n.news
+	n.mu.Unlock()
+	fn()
+}
+
+// port changes what the node says of a port.
+func (n *Node) port(name string, fn func(p *node.PortSpec)) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.spec.Ports = slices.Clone(n.spec.Ports)
+	for i := range n.spec.Ports {
+		if n.spec.Ports[i].Name == name {
+			fn(&n.spec.Ports[i])
+			return nil
+		}
+	}
+	return fmt.Errorf("there is no port %q", name)
+}
+
+// Configure changes a switch.
+func (n *Node) Configure(spec node.SwitchSpec, files map[string]*os.File) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.spec.Switch == nil {
+		return errors.New("it is a router")
+	}
+	n.spec = n.spec.WithSwitch(spec)
+	for port, f := range files {
+		n.plugged[port] = dup(f)
+	}
+	return nil
+}
+
+// Table has one station.
+func (n *Node) Table() ([]byte, error) { return []byte("aabb.cc00.0100  1  1\n"), nil }
+
+// ClearTable has nothing to clear.
+func (n *Node) ClearTable() error { return nil }
+
+// SwitchStatus says that all is well.
+func (n *Node) SwitchStatus() ([]byte, error) { return []byte("well\n"), nil }
+
+// Outlet keeps the kind.
+func (n *Node) Outlet(port, kind string, cable, nio, keep *os.File) error {
+	return n.port(port, func(p *node.PortSpec) {
+		p.Outlet = kind
+		delete(n.broken, port)
+	})
+}
+
+// NoOutlet ends the outlet.
+func (n *Node) NoOutlet(port string) error {
+	return n.port(port, func(p *node.PortSpec) { p.Outlet = "" })
+}
+
+// SetCarrier keeps it.
+func (n *Node) SetCarrier(port string, up bool) error {
+	return n.port(port, func(p *node.PortSpec) { p.Down = !up })
+}
+
+// Capture keeps the request.
+func (n *Node) Capture(r node.CaptureRequest, f *os.File) error {
+	return n.port(r.Port, func(p *node.PortSpec) { p.Captures = append(slices.Clone(p.Captures), r) })
+}
+
+// NoCapture ends a capture.
+func (n *Node) NoCapture(id string) error {
+	for _, p := range n.Spec().Ports {
+		err := n.port(p.Name, func(p *node.PortSpec) {
+			p.Captures = slices.DeleteFunc(slices.Clone(p.Captures), func(c node.CaptureRequest) bool { return c.ID == id })
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Interface keeps that frames are shown.
+func (n *Node) Interface(port string, tun, packet *os.File) error {
+	return n.port(port, func(p *node.PortSpec) { p.Interface = true })
+}
+
+// NoInterface ends that.
+func (n *Node) NoInterface(port string) error {
+	return n.port(port, func(p *node.PortSpec) { p.Interface = false })
+}
+
+// SetFilter keeps the text.
+func (n *Node) SetFilter(port, text string) error {
+	return n.port(port, func(p *node.PortSpec) { p.Filter = text })
+}
+
+// SetImpairment keeps the text.
+func (n *Node) SetImpairment(port, text string) error {
+	return n.port(port, func(p *node.PortSpec) { p.Impairment = text })
+}
+
+// Port is what the node says of a port.
+func (n *Node) Port(name string) node.PortSpec {
+	for _, p := range n.Spec().Ports {
+		if p.Name == name {
+			return p
+		}
+	}
+	return node.PortSpec{}
 }
 
 // Suspend suspends.
@@ -457,6 +765,13 @@ func (n *Node) Plug(port, kind string, f *os.File) error {
 	}
 	n.plugged[port] = dup(f)
 	n.plugs++
+	delete(n.broken, port)
+	n.spec.Ports = slices.Clone(n.spec.Ports)
+	for i := range n.spec.Ports {
+		if n.spec.Ports[i].Name == port {
+			n.spec.Ports[i].Wire = kind
+		}
+	}
 	return nil
 }
 

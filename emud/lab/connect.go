@@ -345,7 +345,7 @@ func (b *builder) link(c *connection) {
 	if c.from.port < 0 || c.to != nil && c.to.port < 0 {
 		return
 	}
-	l := Link{A: c.from.end(), Line: c.opt.at.line}
+	l := Link{A: c.from.end(), Line: c.opt.at.line, Column: c.opt.at.column}
 	at, targetAt := c.opt.at, c.opt.word(c.words[0].index)
 	var what string
 	var kinds []Kind

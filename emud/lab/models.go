@@ -238,6 +238,16 @@ func looksLikeInterface(word string) bool {
 		strings.Trim(strings.ToLower(word[:digits]), "abcdefghijklmnopqrstuvwxyz-") == ""
 }
 
+// PortName is the name of the port that a user calls word: f0/0 for F0/0 and
+// FastEthernet0/0, and word itself where it is no interface of a router.
+func PortName(word string) string {
+	i, err := parseInterface(word)
+	if err != nil {
+		return word
+	}
+	return i.String()
+}
+
 // parseInterface reads an interface name, short or long, in any case.
 func parseInterface(word string) (iface, error) {
 	digits := strings.IndexAny(word, "0123456789")

@@ -108,7 +108,8 @@ type End struct {
 type Link struct {
 	A, B End
 	Kind Kind
-	Line int
+	// Line and Column are where the file has it, of two places the first.
+	Line, Column int
 }
 
 // Message is an error or warning about a place in the file. Lines and columns
