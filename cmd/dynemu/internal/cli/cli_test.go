@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 )
 
@@ -242,6 +244,23 @@ func TestHelp(t *testing.T) {
 	if code != Done || !strings.HasPrefix(out, "/all\nsimple1/R1\nR2\nS1\nother/R1\n") {
 		t.Errorf("completion: %d %q", code, out)
 	}
+}
+
+// The manual page has every command.
+func TestManual(t *testing.T) {
+	page := content(t, "../../../../docs/man/dynemu.1")
+	page = strings.NewReplacer(`\fR`, "", `\fP`, "", `"`, "", `\-`, "-").Replace(page)
+	words := strings.FieldsFunc(page, func(r rune) bool { return strings.ContainsRune(" \n,", r) })
+	var walk func(c *cobra.Command)
+	walk = func(c *cobra.Command) {
+		for _, sub := range c.Commands() {
+			if sub.Name() != "help" && !sub.Hidden && !slices.Contains(words, sub.Name()) {
+				t.Errorf("docs/man/dynemu.1 says nothing of %s", sub.CommandPath())
+			}
+			walk(sub)
+		}
+	}
+	walk((&app{}).root())
 }
 
 // A daemon's part of loading a lab, on plain files.
