@@ -3,6 +3,7 @@ package vm
 import (
 	"os"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -18,9 +19,14 @@ import (
 type fakeCard struct {
 	card.Port
 	room, got int
+	net       chip.Network
+	looks     []bool // what Plugged reported whenever Attach was called
 }
 
-func (c *fakeCard) Attach(chip.Network) {}
+func (c *fakeCard) Attach(n chip.Network) {
+	c.net = n
+	c.looks = append(c.looks, n.Plugged())
+}
 
 func (c *fakeCard) Ready() bool { return c.got < c.room }
 
@@ -62,6 +68,54 @@ func TestPortWaitsForTheGuest(t *testing.T) {
 	want("resumed", wire.Wait, 1)
 	p.gone = true
 	want("the card is out", wire.Discard, 1)
+}
+
+// A card looks at its wire after each change, keeps the socket while it is empty,
+// and tells it whether the guest uses the port.
+func TestPortCarrier(t *testing.T) {
+	c := &fakeCard{}
+	loop := event.New(new(atomic.Uint32))
+	p := newPort(&Machine{loop: loop}, c)
+	var told []bool
+	p.wire.OnEnabled(func(up bool) { told = append(told, up) })
+	want := func(what string, plugged bool) {
+		t.Helper()
+		loop.RunPending()
+		if n := len(c.looks); n == 0 || c.looks[n-1] != plugged {
+			t.Errorf("%s: the card has seen %v, want %v", what, c.looks, plugged)
+		}
+		c.looks = nil
+	}
+	enabled, ok := c.net.(chip.Enabler)
+	if _, cells := c.net.(chip.Backpressure); !ok || !cells {
+		t.Fatalf("the card was given a %T", c.net)
+	}
+	want("made", false)
+	p.plug(wire.NewNull())
+	want("plugged", true)
+	p.wire.SetLink(false)
+	want("no link", false)
+	enabled.SetEnabled(false)
+	p.wire.SetLink(true)
+	want("link", true)
+	p.wire.SetLink(false)
+	want("no link again", false)
+	p.plug(nil)
+	enabled.SetEnabled(true) // the daemon must learn of it, or there will never be a link
+	p.wire.SetLink(true)
+	p.plug(wire.NewNull())
+	want("link and plugged", true)
+	p.plug(nil)
+	want("unplugged", false)
+	if !slices.Equal(told, []bool{false, true}) || !p.wire.Enabled() {
+		t.Errorf("in use, as the wire was told: %v", told)
+	}
+	p.gone = true
+	p.plug(wire.NewNull())
+	loop.RunPending()
+	if len(c.looks) != 0 {
+		t.Error("a card that was taken out has looked at a wire")
+	}
 }
 
 // A TAP that was unplugged, or whose card was taken out, is nobody's at once,
