@@ -1,6 +1,7 @@
 package netns
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -18,7 +19,8 @@ import (
 type reader struct {
 	cmd *exec.Cmd
 	out bytes.Buffer
-	err bytes.Buffer
+	msg *io.PipeWriter
+	err chan string // all that it said, once msg is closed
 }
 
 // read starts tcpdump in a namespace and waits until it listens.
@@ -27,32 +29,28 @@ func read(t *testing.T, ns string, args ...string) *reader {
 	if _, err := exec.LookPath("tcpdump"); err != nil {
 		t.Skip("SKIP: tcpdump is not installed")
 	}
-	r := &reader{cmd: exec.Command("ip", append([]string{"netns", "exec", ns, "tcpdump", "-n", "-l", "-e"}, args...)...)}
+	r := &reader{err: make(chan string, 1), cmd: exec.Command("ip", append([]string{"netns", "exec", ns, "tcpdump", "-n", "-l", "-e"}, args...)...)}
 	r.cmd.Stdout = &r.out
 	pr, pw := io.Pipe()
-	r.cmd.Stderr = pw
+	r.cmd.Stderr, r.msg = pw, pw
 	must(t, r.cmd.Start())
-	listening := make(chan bool, 1)
+	listening := make(chan bool)
 	go func() {
-		buf := make([]byte, 1000)
-		for {
-			n, err := pr.Read(buf)
-			r.err.Write(buf[:n])
-			if strings.Contains(r.err.String(), "listening on") {
-				select {
-				case listening <- true:
-				default:
-				}
-			}
-			if err != nil {
-				return
+		said, heard := "", false
+		for lines := bufio.NewScanner(pr); lines.Scan(); {
+			said += lines.Text() + "\n"
+			if !heard && strings.Contains(said, "listening on") {
+				heard = true
+				close(listening)
 			}
 		}
+		r.err <- said
 	}()
 	select {
 	case <-listening:
 	case <-time.After(10 * time.Second):
-		t.Fatalf("tcpdump does not listen: %s", r.err.String())
+		_, msg := r.end()
+		t.Fatalf("tcpdump does not listen: %s", msg)
 	}
 	return r
 }
@@ -61,7 +59,8 @@ func read(t *testing.T, ns string, args ...string) *reader {
 func (r *reader) end() (out, err string) {
 	_ = r.cmd.Process.Signal(unix.SIGINT) // it may have ended by itself
 	_ = r.cmd.Wait()
-	return r.out.String(), r.err.String()
+	r.msg.Close()
+	return r.out.String(), <-r.err
 }
 
 // serial makes a serial interface and takes hold of it.
