@@ -1,7 +1,6 @@
 package netns
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -19,8 +18,7 @@ import (
 type reader struct {
 	cmd *exec.Cmd
 	out bytes.Buffer
-	msg *io.PipeWriter
-	err chan string // all that it said, once msg is closed
+	err bytes.Buffer
 }
 
 // read starts tcpdump in a namespace and waits until it listens.
@@ -29,28 +27,32 @@ func read(t *testing.T, ns string, args ...string) *reader {
 	if _, err := exec.LookPath("tcpdump"); err != nil {
 		t.Skip("SKIP: tcpdump is not installed")
 	}
-	r := &reader{err: make(chan string, 1), cmd: exec.Command("ip", append([]string{"netns", "exec", ns, "tcpdump", "-n", "-l", "-e"}, args...)...)}
+	r := &reader{cmd: exec.Command("ip", append([]string{"netns", "exec", ns, "tcpdump", "-n", "-l", "-e"}, args...)...)}
 	r.cmd.Stdout = &r.out
 	pr, pw := io.Pipe()
-	r.cmd.Stderr, r.msg = pw, pw
+	r.cmd.Stderr = pw
 	must(t, r.cmd.Start())
-	listening := make(chan bool)
+	listening := make(chan bool, 1)
 	go func() {
-		said, heard := "", false
-		for lines := bufio.NewScanner(pr); lines.Scan(); {
-			said += lines.Text() + "\n"
-			if !heard && strings.Contains(said, "listening on") {
-				heard = true
-				close(listening)
+		buf := make([]byte, 1000)
+		for {
+			n, err := pr.Read(buf)
+			r.err.Write(buf[:n])
+			if strings.Contains(r.err.String(), "listening on") {
+				select {
+				case listening <- true:
+				default:
+				}
+			}
+			if err != nil {
+				return
 			}
 		}
-		r.err <- said
 	}()
 	select {
 	case <-listening:
 	case <-time.After(10 * time.Second):
-		_, msg := r.end()
-		t.Fatalf("tcpdump does not listen: %s", msg)
+		t.Fatalf("tcpdump does not listen: %s", r.err.String())
 	}
 	return r
 }
@@ -59,8 +61,7 @@ func read(t *testing.T, ns string, args ...string) *reader {
 func (r *reader) end() (out, err string) {
 	_ = r.cmd.Process.Signal(unix.SIGINT) // it may have ended by itself
 	_ = r.cmd.Wait()
-	r.msg.Close()
-	return r.out.String(), <-r.err
+	return r.out.String(), r.err.String()
 }
 
 // serial makes a serial interface and takes hold of it.

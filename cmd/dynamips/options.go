@@ -11,6 +11,7 @@ import (
 
 	"dynemu/vm"
 	"dynemu/vm/card"
+	"dynemu/vm/wire"
 )
 
 // options are what the command line asks for.
@@ -32,7 +33,7 @@ type options struct {
 type wireOption struct {
 	text       string // as written
 	slot, port int
-	nio        string
+	nio        wire.NIO
 }
 
 // maxSystemID is the length of the longest system id (c7200 reference, 14.4).
@@ -62,7 +63,7 @@ func flags() (*pflag.FlagSet, *raw) {
 	f.StringVarP(&r.mac, "mac", "m", "", "base MAC address of the chassis")
 	f.StringVarP(&r.systemID, "system-id", "I", "", "serial number of the processor board, in decimal, of an NPE that has one")
 	f.StringArrayVarP(&r.cards, "pa", "p", nil, "SLOT:CARD: put a card into a slot; cards: "+strings.Join(card.Names(), " "))
-	f.StringArrayVarP(&r.wires, "nio", "s", nil, "SLOT:PORT:TYPE:…: plug a port into udp:LPORT:HOST:RPORT, tap:NAME, unix:LOCAL:REMOTE or null")
+	f.StringArrayVarP(&r.wires, "nio", "s", nil, "SLOT:PORT:NIO: plug a port into a NIO: "+strings.Join(wire.Forms(), ", "))
 	f.IntVarP(&r.instance, "instance", "i", 0, "instance number, part of file names")
 	f.StringVarP(&r.log, "log", "l", "", "log file (default c7200_iN_log.txt)")
 	f.BoolVarP(&r.noJIT, "no-jit", "j", false, "use the interpreter")
@@ -189,8 +190,12 @@ func parseWire(spec string) (wireOption, error) {
 		slot, err1 := strconv.Atoi(parts[0])
 		port, err2 := strconv.Atoi(parts[1])
 		if err1 == nil && err2 == nil {
-			return wireOption{text: spec, slot: slot, port: port, nio: parts[2]}, nil
+			nio, err := wire.ParseNIO(parts[2])
+			if err != nil {
+				return wireOption{}, fmt.Errorf("-s %s: %w", spec, err)
+			}
+			return wireOption{text: spec, slot: slot, port: port, nio: nio}, nil
 		}
 	}
-	return wireOption{}, fmt.Errorf("-s %s: SLOT:PORT:TYPE:… is accepted, such as 1:0:udp:10001:127.0.0.1:10002", spec)
+	return wireOption{}, fmt.Errorf("-s %s: SLOT:PORT:NIO is accepted, such as 1:0:udp:10001:127.0.0.1:10002", spec)
 }

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"dynemu/vm/wire"
 )
 
 func TestParse(t *testing.T) {
@@ -27,7 +29,10 @@ func TestParse(t *testing.T) {
 	if o.image != "image.bin" || o.log != "my.log" || o.console != 2005 || o.aux != 2105 || o.startup != "r.cfg" || !o.noEscape {
 		t.Errorf("options are %+v", o)
 	}
-	want := []wireOption{{"1:0:udp:10001:127.0.0.1:10002", 1, 0, "udp:10001:127.0.0.1:10002"}, {"0:0:tap:tap7", 0, 0, "tap:tap7"}}
+	want := []wireOption{
+		{"1:0:udp:10001:127.0.0.1:10002", 1, 0, wire.NIO{Type: "udp", LocalPort: 10001, RemoteHost: "127.0.0.1", RemotePort: 10002}},
+		{"0:0:tap:tap7", 0, 0, wire.NIO{Type: "tap", Interface: "tap7"}},
+	}
 	if !slices.Equal(o.wires, want) {
 		t.Errorf("wires are %+v", o.wires)
 	}
@@ -72,7 +77,9 @@ func TestParseRefuses(t *testing.T) {
 		{"-p PA-8T a", "SLOT:CARD"},
 		{"-p 9:PA-8T a", "slots 0 to 6"},
 		{"-p 1:PA-8T -p 1:PA-4T+ a", "already exists in slot 1"},
-		{"-s 1:udp:1:h:2 a", "SLOT:PORT:TYPE"},
+		{"-s 1:udp:1:h:2 a", "SLOT:PORT:NIO"},
+		{"-s 1:0:vde:/tmp/a a", "-s 1:0:vde:/tmp/a: NIO \"vde:/tmp/a\": parameters are missing; wanted: vde:CONTROL-PATH:LOCAL-PATH"},
+		{"-s 1:0:eth:eth0 a", "wanted: udp:LOCAL-PORT"},
 		{"--bogus a", "bogus"},
 		{"-r much a", "much"},
 	} {

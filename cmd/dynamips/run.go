@@ -22,7 +22,6 @@ import (
 	"dynemu/vm/chip/nvram"
 	"dynemu/vm/console"
 	"dynemu/vm/rom/archive"
-	"dynemu/vm/wire"
 )
 
 // escape is the key that leaves the router's console: Ctrl-], then q.
@@ -99,11 +98,7 @@ func run(o *options) error {
 	}
 	defer m.Stop()
 	for _, w := range o.wires {
-		nio, err := wire.ParseNIO(w.nio)
-		if err != nil {
-			return fmt.Errorf("-s %s: %w", w.text, err)
-		}
-		end, err := nio.Open()
+		end, err := w.nio.Open()
 		if err != nil {
 			return fmt.Errorf("-s %s: %w", w.text, err)
 		}

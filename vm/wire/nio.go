@@ -57,6 +57,15 @@ func Types() []string {
 	return all
 }
 
+// Forms returns how NIOs of each type are written.
+func Forms() []string {
+	all := make([]string, len(forms))
+	for i, f := range forms {
+		all[i] = f.form
+	}
+	return all
+}
+
 // nioParser reads one NIO and keeps the first error.
 type nioParser struct {
 	parts []string

@@ -65,8 +65,8 @@ const (
 // isTag reports whether an Ethernet type is that of a VLAN tag.
 func isTag(t uint16) bool { return t == 0x8100 || t == 0x88A8 || t == 0x9100 || t == 0x9200 }
 
-// layers is where the headers of a frame are.
-type layers struct {
+// headers is where the headers of a frame are.
+type headers struct {
 	ip, transport int // offsets
 	end           int // of the IP packet
 	v6            bool
@@ -75,7 +75,7 @@ type layers struct {
 
 // parse finds the headers of a frame that carries a whole packet of IPv4 or IPv6
 // behind any number of tags.
-func parse(f []byte) (l layers, ok bool) {
+func parse(f []byte) (l headers, ok bool) {
 	be := binary.BigEndian
 	at := tagAt
 	for at+2 <= len(f) && isTag(be.Uint16(f[at:])) {
@@ -203,7 +203,7 @@ func (o offload) finish(f []byte) bool {
 
 // segments cuts a frame that holds many segments.
 type segments struct {
-	l       layers // of each
+	l       headers // of each
 	header  []byte
 	payload []byte // what is left
 	size    int    // of payload in each

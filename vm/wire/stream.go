@@ -251,6 +251,7 @@ func (s *Stream) hangUp(err error) {
 	s.in, s.out, s.complete = nil, nil, false
 	if !s.listening {
 		s.err = err
+		_ = unix.Shutdown(s.conn, unix.SHUT_RDWR) // the other end may not know yet
 		return
 	}
 	unix.Close(s.conn)

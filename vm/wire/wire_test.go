@@ -109,6 +109,28 @@ func TestWires(t *testing.T) {
 			p, q := filepath.Join(dir, "a"), filepath.Join(dir, "b")
 			return must(NewUnix(p, q))(t), must(NewUnix(q, p))(t)
 		}, MaxFrame},
+		{"udp_auto", func(t *testing.T) (Wire, Wire) {
+			a, p := openNIO(t, "udp_auto:127.0.0.1:20000:40000")
+			b, _ := openNIO(t, fmt.Sprintf("udp_auto:127.0.0.1:20000:40000:127.0.0.1:%d", p))
+			return b, a
+		}, MaxFrame},
+		{"tcp", func(t *testing.T) (Wire, Wire) {
+			p := freePort(t)
+			b, _ := openNIO(t, fmt.Sprintf("tcp_ser:%d", p))
+			a, _ := openNIO(t, fmt.Sprintf("tcp_cli:127.0.0.1:%d", p))
+			return a, b
+		}, MaxFrame},
+		{"fifo", func(t *testing.T) (Wire, Wire) {
+			a, _ := openNIO(t, "fifo:test")
+			b, _ := openNIO(t, "fifo:test")
+			return a, b
+		}, MaxFrame},
+		{"vde", func(t *testing.T) (Wire, Wire) {
+			s := newVDESwitch(t)
+			a, _ := openNIO(t, fmt.Sprintf("vde:%s:%s", s.dir, filepath.Join(t.TempDir(), "a")))
+			b, _ := openNIO(t, fmt.Sprintf("vde:%s/ctl:%s", s.dir, filepath.Join(t.TempDir(), "b")))
+			return a, b
+		}, MaxFrame},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a, b := c.make(t)
