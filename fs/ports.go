@@ -73,7 +73,8 @@ func (t *Tree) portDir(path, name string, find func() *emud.Device) *portFolder 
 			return &setting{
 				base: t.base(path, storageMode),
 				get: with(func(dev *emud.Device, p lab.Port) ([]byte, error) {
-					return line(strings.TrimRight(get(dev, p), "\n")), nil
+					// In one line, a semicolon parts what the file has on lines of its own.
+					return line(strings.ReplaceAll(strings.TrimRight(get(dev, p), "\n"), "; ", "\n")), nil
 				}),
 				set: func(text string) error {
 					dev, p, err := port()

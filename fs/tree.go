@@ -211,9 +211,14 @@ func (t *Tree) deviceDir(labName, name string) *dir {
 		return fn(dev)
 	}
 	f := files{
-		"ctl": t.control(emud.DeviceHelp, func(line string) error {
-			return do(func(dev *emud.Device) error { return dev.Command(line) })
-		}),
+		"ctl": func(path string) entry {
+			return &control{base: t.base(path, ctlMode), show: with(func(dev *emud.Device) ([]byte, error) {
+				if dev.Switch() != nil {
+					return []byte(emud.SwitchHelp), nil
+				}
+				return []byte(emud.DeviceHelp), nil
+			}), command: func(line string) error { return do(func(dev *emud.Device) error { return dev.Command(line) }) }}
+		},
 		"errors": t.text(statusMode, with(func(dev *emud.Device) ([]byte, error) { return line(dev.ErrorText()), nil })),
 		"state": t.text(statusMode, with(func(dev *emud.Device) ([]byte, error) {
 			s, _ := dev.State()

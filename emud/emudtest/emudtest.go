@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -23,6 +24,7 @@ import (
 	"dynemu/emud/node/store"
 	"dynemu/vm/chip/nvram"
 	"dynemu/vm/wire"
+	"dynemu/vm/wire/capture"
 )
 
 // Network is an emud.Network that remembers what was made.
@@ -422,6 +424,8 @@ type process struct {
 	broken  map[string]string // NIOs by port
 	news    func()
 	reason  string
+	// captures are those that write, by ID.
+	captures map[string]*capture.File
 }
 
 // Node is a daemon's connection to a process.
@@ -455,7 +459,8 @@ func (h *Nodes) Start(spec node.Spec, files node.Files) (emud.Node, error) {
 	case files.Image == nil || files.NVRAM == nil || files.Log == nil || files.PTYMaster == nil || files.PTYSlave == nil:
 		return nil, fmt.Errorf("%s: descriptors are missing: %+v", key, files)
 	}
-	p := &process{nodes: h, spec: spec, pid: int(h.next.Add(1)), state: node.Running, plugged: map[string]*os.File{}, shut: map[string]bool{}, broken: map[string]string{}, done: make(chan struct{})}
+	p := &process{nodes: h, spec: spec, pid: int(h.next.Add(1)), state: node.Running, plugged: map[string]*os.File{}, shut: map[string]bool{}, broken: map[string]string{}, done: make(chan struct{}),
+		captures: map[string]*capture.File{}}
 	p.id = fmt.Sprintf("fake-%d", p.pid)
 	for port, f := range files.Ports {
 		p.plugged[port] = dup(f)
@@ -511,6 +516,9 @@ func (p *process) end(state node.State, reason string) {
 	p.state, p.reason = state, reason
 	for _, f := range p.plugged {
 		f.Close()
+	}
+	for _, c := range p.captures {
+		c.Close()
 	}
 	for _, v := range p.viewers {
 		v.Close()
@@ -686,13 +694,46 @@ func (n *Node) SetCarrier(port string, up bool) error {
 	return n.port(port, func(p *node.PortSpec) { p.Down = !up })
 }
 
-// Capture keeps the request.
+// Capture writes what Pass passes.
 func (n *Node) Capture(r node.CaptureRequest, f *os.File) error {
+	t := capture.Ethernet
+	if r.LinkType != "" {
+		var err error
+		if t, err = capture.ParseLinkType(r.LinkType); err != nil {
+			return err
+		}
+	}
+	c, err := capture.New(dup(f), capture.Options{LinkType: t, Format: capture.Format(r.Format)})
+	if err != nil {
+		return err
+	}
+	n.mu.Lock()
+	n.captures[r.ID] = c
+	n.mu.Unlock()
 	return n.port(r.Port, func(p *node.PortSpec) { p.Captures = append(slices.Clone(p.Captures), r) })
+}
+
+// Pass has a frame pass the port, for its captures to write.
+func (n *Node) Pass(port string, d wire.Direction, frame []byte) {
+	for _, r := range n.Port(port).Captures {
+		n.mu.Lock()
+		c := n.captures[r.ID]
+		n.mu.Unlock()
+		if c != nil {
+			c.Frame(d, time.Now(), frame)
+		}
+	}
 }
 
 // NoCapture ends a capture.
 func (n *Node) NoCapture(id string) error {
+	n.mu.Lock()
+	c := n.captures[id]
+	delete(n.captures, id)
+	n.mu.Unlock()
+	if c != nil {
+		c.Close()
+	}
 	for _, p := range n.Spec().Ports {
 		err := n.port(p.Name, func(p *node.PortSpec) {
 			p.Captures = slices.DeleteFunc(slices.Clone(p.Captures), func(c node.CaptureRequest) bool { return c.ID == id })

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"dynemu/emud/lab"
 )
 
 // Port is the folder of a port. Its facts are empty where it has none.
@@ -86,10 +88,10 @@ func (t Tree) FindPort(d Device, word string) (Port, error) {
 	if err != nil {
 		return Port{}, err
 	}
-	asked := strings.ReplaceAll(strings.ToLower(word), "/", "-")
+	name := lab.PortName(word)
 	var have []string
 	for _, f := range folders {
-		if f == asked || longName(asked, f) {
+		if f == word || portName(f) == name {
 			return t.port(d, f), nil
 		}
 		have = append(have, portName(f))
@@ -98,30 +100,6 @@ func (t Tree) FindPort(d Device, word string) (Port, error) {
 		return Port{}, fmt.Errorf("%s has no ports", d.ID())
 	}
 	return Port{}, fmt.Errorf("%s has no port %s; it has %s", d.ID(), word, strings.Join(have, ", "))
-}
-
-// longName reports whether word names the port of a folder by the beginning of
-// its type: fastethernet0-0 or fa0-0 for f0-0.
-func longName(word, folder string) bool {
-	number := strings.TrimLeft(folder, "abcdefghijklmnopqrstuvwxyz")
-	letters := strings.TrimSuffix(folder, number)
-	given, ok := strings.CutSuffix(word, number)
-	if !ok || letters == "" {
-		return false
-	}
-	for _, t := range interfaceTypes {
-		if t.letters == letters && strings.HasPrefix(t.name, given) && strings.HasPrefix(given, letters) {
-			return true
-		}
-	}
-	return false
-}
-
-// interfaceTypes are the types of interface, with what the names of their ports
-// begin with.
-var interfaceTypes = []struct{ name, letters string }{
-	{"ethernet", "e"}, {"fastethernet", "f"}, {"gigabitethernet", "g"}, {"serial", "s"}, {"atm", "a"}, {"pos", "p"},
-	{"ids-sensor", "i"}, {"analysis-module", "an"},
 }
 
 // Setting is the text of a file that says what is in force at the port.
