@@ -23,6 +23,9 @@ type device interface {
 	place(p node.PortSpec) (*wire.Port, error)
 	// wrap returns the wire as the device plugs it in.
 	wrap(w wire.Wire) wire.Wire
+	// settle returns once the device knows of what was plugged in or taken out, so that
+	// what was asked for holds from the answer on, where that takes no processor's time.
+	settle()
 	// encapsulation is that of all its serial ports; empty where the guest decides.
 	encapsulation() capture.Encapsulation
 	// start starts the device, whose wires are plugged in.

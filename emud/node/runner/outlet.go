@@ -70,6 +70,7 @@ func (o *outlet) plug(kind string, cable, nio wire.Wire) {
 		o.cable.Plug(cable)
 	}
 	o.nio.Plug(nio)
+	o.chassis.Do(func(int64) {}) // it knows of them now
 }
 
 func (o *outlet) status() *node.OutletStatus {

@@ -57,7 +57,7 @@ func (r *runner) openPorts(specs []node.PortSpec, m *node.Received) (ports []ope
 			return fail(err)
 		}
 		f := m.Take(node.FilePort + s.Name)
-		if f == nil && s.Wire != node.WireNull {
+		if f == nil && (s.Wire == node.WireNone || s.Wire == "") {
 			o.spec.Wire = node.WireNone
 		} else if o.wire, err = wire.FromFiles(s.Wire, f, nil); err != nil {
 			return fail(err)
@@ -121,6 +121,7 @@ func (p *port) plug(kind string, w wire.Wire) {
 	w = p.r.device.wrap(w)
 	p.note(func(s *node.PortSpec) { s.Wire, p.plugged = kind, w })
 	p.wire.Plug(w)
+	p.r.device.settle()
 }
 
 // dropPorts forgets ports that the device has no more, with what hangs on them.
@@ -220,6 +221,7 @@ func (r *runner) unplug(m *node.Received) error {
 	}
 	p.note(func(s *node.PortSpec) { s.Wire, p.plugged = node.WireNone, nil })
 	p.wire.Unplug()
+	r.device.settle()
 	return nil
 }
 
@@ -231,6 +233,7 @@ func (r *runner) setCarrier(m *node.Received) error {
 	}
 	p.note(func(s *node.PortSpec) { s.Down = !q.Up })
 	p.wire.SetLink(q.Up)
+	r.device.settle()
 	return nil
 }
 

@@ -177,6 +177,9 @@ func (d *router) place(p node.PortSpec) (*wire.Port, error) { return d.machine.P
 // wrap implements device. A machine sends each frame by itself.
 func (d *router) wrap(w wire.Wire) wire.Wire { return w }
 
+// settle implements device: the guest learns of it as its hardware tells.
+func (d *router) settle() {}
+
 func (d *router) encapsulation() capture.Encapsulation { return "" }
 
 func (d *router) start() error {

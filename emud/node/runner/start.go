@@ -14,10 +14,6 @@ var errStarted = errors.New("the device was started already")
 // start builds and starts the device that m describes. A failure other than
 // errStarted ends the process, so nothing is taken back.
 func (r *runner) start(m *node.Received) error {
-	spec, err := decode[node.Spec](m)
-	if err != nil {
-		return err
-	}
 	r.mu.Lock()
 	if r.starting {
 		r.mu.Unlock()
@@ -25,6 +21,10 @@ func (r *runner) start(m *node.Received) error {
 	}
 	r.starting = true
 	r.mu.Unlock()
+	spec, err := decode[node.Spec](m)
+	if err != nil {
+		return err
+	}
 
 	if f := m.Take(node.FileLog); f != nil {
 		r.log.to(f)

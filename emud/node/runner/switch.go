@@ -57,6 +57,8 @@ func (d *virtualSwitch) place(p node.PortSpec) (*wire.Port, error) {
 // wrap implements device: a switch has many frames at once.
 func (d *virtualSwitch) wrap(w wire.Wire) wire.Wire { return wire.NewBatch(w) }
 
+func (d *virtualSwitch) settle() { d.chassis.Do(func(int64) {}) }
+
 // encapsulation implements device: the serial ports are those of an FRSW.
 func (d *virtualSwitch) encapsulation() capture.Encapsulation { return capture.EncapsulationFrameRelay }
 
