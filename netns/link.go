@@ -3,10 +3,12 @@ package netns
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"net"
 	"time"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // LinkVeth joins two Ethernet ports by a cable: a veth pair with one end beside
@@ -212,14 +214,29 @@ func ensurePair(ha *handle, nameA string, mtuA int, hb *handle, nameB string, mt
 	if err := hb.remove(nameB); err != nil {
 		return err
 	}
-	veth := netlink.NewVeth(netlink.LinkAttrs{Name: nameA, MTU: mtuA, TxQLen: -1})
+	veth := netlink.NewVeth(netlink.LinkAttrs{Name: nameA, MTU: mtuA, TxQLen: -1, Index: vethIndex(nameA)})
 	veth.PeerName = nameB
 	veth.PeerMTU = uint32(mtuB)
 	veth.PeerNamespace = netlink.NsFd(hb.fd)
-	if err := ha.LinkAdd(veth); err != nil {
+	err = ha.LinkAdd(veth)
+	if errors.Is(err, unix.EEXIST) { // the index, as the name is free
+		veth.Index = 0
+		err = ha.LinkAdd(veth)
+	}
+	if err != nil {
 		return fmt.Errorf("make veth pair %s, %s: %w", nameA, nameB, err)
 	}
 	return nil
+}
+
+// vethIndex is an interface index that the far end of a veth pair, which the
+// kernel numbers, does not have. If both had the same, as they often would in
+// namespaces of like routers, older kernels would not see that there is an
+// interface below, and act on its carrier only up to a second later.
+func vethIndex(name string) int {
+	h := fnv.New32a()
+	h.Write([]byte(name))
+	return 1<<20 | int(h.Sum32()&(1<<20-1))
 }
 
 // remove removes an interface, if it is there.

@@ -51,7 +51,7 @@ func read(t *testing.T, ns string, args ...string) *reader {
 	}()
 	select {
 	case <-listening:
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatalf("tcpdump does not listen: %s", r.err.String())
 	}
 	return r
