@@ -388,8 +388,19 @@ func (dev *Device) endpoint(p lab.Port) Endpoint {
 	return Endpoint{dev.Namespace(), ifname(p.Name)}
 }
 
-// stop ends the device's node with its storage written; none is no error.
+// stop ends the device's node with its storage written, and takes the carrier from what
+// was joined to it; no node is no error.
 func (dev *Device) stop() error {
+	was := dev.running()
+	err := dev.halt()
+	if was != nil && dev.running() == nil {
+		dev.unplugged()
+	}
+	return err
+}
+
+// halt is stop for a device whose wires are about to go.
+func (dev *Device) halt() error {
 	dev.mu.Lock()
 	n := dev.node
 	if n == nil {
@@ -423,7 +434,6 @@ func (dev *Device) stop() error {
 	dev.node, dev.started, dev.ports, dev.rest, dev.since = nil, nil, nil, node.Stopped, time.Now()
 	dev.signal()
 	dev.mu.Unlock()
-	dev.unplugged()
 	dev.lab.d.log.Info("device stopped", "lab", dev.lab.name, "device", dev.name)
 	return err
 }

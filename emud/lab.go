@@ -25,18 +25,21 @@ type Lab struct {
 	watchers   map[string]func() // by device: end watching for readers; under op
 	frameRelay map[string]bool   // by port: the link type of its interface, where known; under op
 
-	mu      sync.Mutex
-	topo    *lab.Lab            // what is asked; nil before the first apply
-	nios    map[string]nioState // by link
-	retry   *time.Timer         // of NIOs
-	readers map[string]bool     // by device and interface, whether somebody reads it
-	applied []byte              // the text that topo came from
-	devices []*Device
-	result  string
-	errText string
-	changed time.Time // of result
-	clean   bool      // the last check and apply of a text found no error
-	pending *pending
+	mu        sync.Mutex
+	topo      *lab.Lab            // what is asked; nil before the first apply
+	nios      map[string]nioState // by link
+	retry     *time.Timer         // of NIOs
+	news      map[*Device]Node    // nodes that have something to tell about their ports
+	listening bool                // somebody is about to look at it
+	readers   map[string]bool     // by device and interface, whether somebody reads it
+	applied   []byte              // the text that topo came from
+	links     map[string]int      // index in topo.Links, by the ports at their ends
+	devices   []*Device
+	result    string
+	errText   string
+	changed   time.Time // of result
+	clean     bool      // the last check and apply of a text found no error
+	pending   *pending
 }
 
 // pending is a change of the lab file that waits until the file has been left
@@ -50,7 +53,7 @@ type pending struct {
 }
 
 func newLab(d *Daemon, name string) *Lab {
-	return &Lab{d: d, name: name, changed: time.Now(), clean: true, nios: map[string]nioState{}, readers: map[string]bool{},
+	return &Lab{d: d, name: name, changed: time.Now(), clean: true, nios: map[string]nioState{}, readers: map[string]bool{}, news: map[*Device]Node{},
 		watchers: map[string]func(){}, frameRelay: map[string]bool{}}
 }
 
@@ -89,7 +92,9 @@ func (l *Lab) Devices() []*Device {
 
 // Device returns a device by name, or nil.
 func (l *Lab) Device(name string) *Device {
-	for _, dev := range l.Devices() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, dev := range l.devices {
 		if dev.name == name {
 			return dev
 		}
@@ -398,7 +403,7 @@ func (l *Lab) adopt(topo *lab.Lab, text []byte) ([]lab.Message, error) {
 		}
 	}
 	l.mu.Lock()
-	l.topo, l.applied = topo, text
+	l.topo, l.applied, l.links = topo, text, linksOf(topo)
 	l.devices = devices
 	l.mu.Unlock()
 	for _, dev := range was {
@@ -523,7 +528,7 @@ func (l *Lab) Remove() error {
 	defer l.op.Unlock()
 	l.mu.Lock()
 	l.rec.gone = append(l.rec.gone, l.devices...)
-	l.devices, l.topo, l.applied = nil, nil, nil
+	l.devices, l.topo, l.applied, l.links = nil, nil, nil, nil
 	l.mu.Unlock()
 	l.reconcile(&report{})
 	l.d.log.Info("lab removed", "lab", l.name)
@@ -547,7 +552,7 @@ func (l *Lab) takeOver(from string) error {
 	defer old.op.Unlock()
 	old.mu.Lock()
 	old.rec.gone = append(old.rec.gone, old.devices...)
-	old.devices, old.topo, old.applied = nil, nil, nil
+	old.devices, old.topo, old.applied, old.links = nil, nil, nil, nil
 	old.mu.Unlock()
 	old.reconcile(&report{})
 	l.op.Lock()
@@ -568,15 +573,7 @@ func (l *Lab) shutdown() error {
 	defer l.op.Unlock()
 	devices := l.Devices()
 	errs := make([]error, len(devices))
-	var wg sync.WaitGroup
-	for i, dev := range devices {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			errs[i] = dev.stop()
-		}()
-	}
-	wg.Wait()
+	parallel(len(devices), parallelStops, func(i int) { errs[i] = devices[i].halt() })
 	l.clear(&report{})
 	l.stopAllWatching()
 	return errors.Join(errs...)

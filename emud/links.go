@@ -3,7 +3,9 @@ package emud
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 
 	"dynemu/emud/lab"
 	"dynemu/emud/node"
@@ -128,12 +130,18 @@ func (dev *Device) setStarting(on bool) {
 	dev.starting = on
 }
 
+func (dev *Device) isEnding() bool {
+	dev.mu.Lock()
+	defer dev.mu.Unlock()
+	return dev.ending
+}
+
 // portSpecs describes ports, of which those in files are plugged in, to the node.
 func (dev *Device) portSpecs(ports []lab.Port, files map[string]*os.File) []node.PortSpec {
 	specs := make([]node.PortSpec, 0, len(ports))
 	for _, p := range ports {
 		kept := dev.portKept(p.Name)
-		s := node.PortSpec{Name: p.Name, Slot: p.Slot, Port: p.Index, Wire: node.WireNone,
+		s := node.PortSpec{Name: p.Name, Slot: p.Slot, Port: p.Index, Kind: string(p.Kind), Wire: node.WireNone,
 			Down: !dev.lab.carrier(lab.End{Device: dev.name, Port: p.Name}), Filter: kept.Filter, Impairment: kept.Impairment}
 		if files[p.Name] != nil {
 			s.Wire = node.WirePipe
@@ -154,15 +162,32 @@ func (l *Lab) running(device string) Node {
 	return nil
 }
 
+// linksOf finds links by the ports at their ends.
+func linksOf(topo *lab.Lab) map[string]int {
+	m := make(map[string]int, 2*len(topo.Links))
+	for i, k := range topo.Links {
+		for _, e := range []lab.End{k.A, k.B} {
+			if e.Device != "" {
+				m[endKey(e)] = i
+			}
+		}
+	}
+	return m
+}
+
 // linkAt returns the link of a port, and its other end.
 func (l *Lab) linkAt(e lab.End) (k lab.Link, far lab.End, ok bool) {
 	l.mu.Lock()
-	topo := l.topo
-	l.mu.Unlock()
-	if topo == nil {
+	defer l.mu.Unlock()
+	i, ok := l.links[endKey(e)]
+	if !ok {
 		return k, far, false
 	}
-	return topo.LinkAt(e.Device, e.Port)
+	k = l.topo.Links[i]
+	if k.A.Device == e.Device && k.A.Port == e.Port {
+		return k, k.B, true
+	}
+	return k, k.A, true
 }
 
 // isUp reports whether a port gives the other end of its cable a carrier, unless the
@@ -201,12 +226,12 @@ func (l *Lab) carrier(e lab.End) bool {
 	return l.isUp(far)
 }
 
-// tellCarriers tells all running nodes about the carrier of their ports.
-func (l *Lab) tellCarriers() error {
+// tellCarriers tells the nodes of devices about the carrier of their ports.
+func (l *Lab) tellCarriers(devices ...*Device) error {
 	var errs []error
-	for _, dev := range l.Devices() {
+	for _, dev := range devices {
 		n := dev.running()
-		if n == nil {
+		if n == nil || dev.isEnding() {
 			continue
 		}
 		for _, p := range dev.Ports() {
@@ -214,11 +239,13 @@ func (l *Lab) tellCarriers() error {
 			if dev.portState(p.Name).down == !up {
 				continue
 			}
-			if err := n.SetCarrier(p.Name, up); err != nil {
+			switch err := n.SetCarrier(p.Name, up); {
+			case errors.Is(err, node.ErrEnded): // which is about to be noted
+			case err != nil:
 				errs = append(errs, fmt.Errorf("%s %s: cannot tell it about its carrier: %w", dev.name, p.Name, err))
-				continue
+			default:
+				dev.changePort(n, p.Name, func(s *portState) { s.down = !up })
 			}
-			dev.changePort(n, p.Name, func(s *portState) { s.down = !up })
 		}
 	}
 	return errors.Join(errs...)
@@ -235,7 +262,7 @@ func (l *Lab) plugAll(fail func(key string, err error), want func(madeLink) bool
 	}
 	made := make([]madeLink, len(keys))
 	errs := make([]error, len(keys))
-	parallel(len(keys), func(i int) { made[i], errs[i] = l.plug(keys[i], l.rec.Wires[keys[i]]) })
+	parallel(len(keys), parallelCalls, func(i int) { made[i], errs[i] = l.plug(keys[i], l.rec.Wires[keys[i]]) })
 	for i, key := range keys {
 		l.rec.Wires[key] = made[i]
 		if errs[i] != nil {
@@ -269,19 +296,26 @@ func (l *Lab) plug(key string, w madeLink) (madeLink, error) {
 }
 
 // plugDevices does plug for each wire of devices that came or went or whose ports
-// changed, and tells the nodes.
+// changed, and tells the nodes at both ends.
 func (l *Lab) plugDevices(names ...string) error {
 	var errs []error
+	concerned := map[string]bool{}
+	for _, name := range names {
+		concerned[name] = true
+	}
 	l.plugAll(func(key string, err error) { errs = append(errs, fmt.Errorf("%s: cannot plug: %w", key, err)) },
-		func(w madeLink) bool {
-			for _, name := range names {
-				if w.A.Device == name || w.B.Device == name {
-					return true
-				}
-			}
-			return false
-		})
-	return errors.Join(append(errs, l.tellCarriers())...)
+		func(w madeLink) bool { return slices.Contains(names, w.A.Device) || slices.Contains(names, w.B.Device) })
+	for _, w := range l.rec.Wires {
+		if slices.Contains(names, w.A.Device) || slices.Contains(names, w.B.Device) {
+			concerned[w.A.Device], concerned[w.B.Device] = true, true
+		}
+	}
+	for name := range concerned {
+		if dev := l.Device(name); dev != nil {
+			errs = append(errs, l.tellCarriers(dev))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (l *Lab) unwire(w madeLink) error {
@@ -315,30 +349,88 @@ func (l *Lab) unwire(w madeLink) error {
 	return errors.Join(errs...)
 }
 
-// portsChanged looks at what a node has to tell about its ports.
+// portsChanged notes that a node has something to tell about its ports. What nodes of
+// the lab have to tell meanwhile is looked at together.
 func (l *Lab) portsChanged(dev *Device, n Node) {
-	l.op.Lock()
-	defer l.op.Unlock()
-	if dev.running() != n {
-		return
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.news[dev] = n
+	if !l.listening {
+		l.listening = true
+		go l.takeNews()
 	}
-	status, err := n.Status()
-	if err != nil {
-		return // its end is about to be noted
-	}
-	log := l.d.log.With("lab", l.name, "device", dev.name)
-	for name, p := range status.Ports {
-		dev.changePort(n, name, func(s *portState) { s.shut, s.encapsulation = !p.Enabled, p.Encapsulation })
-		for _, c := range p.Captures {
-			if c.Error != "" && dev.capturing(name, c.ID) {
-				log.Warn("a capture ended", "port", name, "file", c.ID, "reason", c.Error)
-			}
+}
+
+func (l *Lab) takeNews() {
+	for {
+		l.op.Lock()
+		l.mu.Lock()
+		news := l.news
+		l.news = map[*Device]Node{}
+		l.listening = len(news) > 0
+		l.mu.Unlock()
+		if len(news) > 0 {
+			l.look(news)
+		}
+		l.op.Unlock()
+		if len(news) == 0 {
+			return
 		}
 	}
-	l.checkNIOs(dev, n, status)
-	l.retype(dev)
-	if err := l.plugDevices(dev.name); err != nil {
-		log.Error("cannot bring carriers in line", "err", err)
+}
+
+// look asks nodes about their ports, and brings the wires of those that changed in line.
+func (l *Lab) look(news map[*Device]Node) {
+	var devices []*Device
+	for dev, n := range news {
+		if dev.running() == n && !dev.isEnding() {
+			devices = append(devices, dev)
+		}
+	}
+	status := make([]NodeStatus, len(devices))
+	errs := make([]error, len(devices))
+	parallel(len(devices), parallelStops, func(i int) { status[i], errs[i] = news[devices[i]].Status() })
+	changed := map[string]bool{} // by port
+	for i, dev := range devices {
+		if errs[i] != nil {
+			continue // its end is about to be noted
+		}
+		n := news[dev]
+		for name, p := range status[i].Ports {
+			was := dev.portState(name)
+			dev.changePort(n, name, func(s *portState) { s.shut, s.encapsulation = !p.Enabled, p.Encapsulation })
+			if was.shut == p.Enabled {
+				changed[endKey(lab.End{Device: dev.name, Port: name})] = true
+			}
+			for _, c := range p.Captures {
+				if c.Error != "" && dev.capturing(name, c.ID) {
+					l.d.log.Warn("a capture ended", "lab", l.name, "device", dev.name, "port", name, "file", c.ID, "reason", c.Error)
+				}
+			}
+		}
+		for _, port := range l.checkNIOs(dev, n, status[i]) {
+			changed[endKey(port)] = true
+		}
+		l.retype(dev)
+	}
+	if len(changed) == 0 {
+		return
+	}
+	concerned := map[*Device]bool{}
+	l.plugAll(func(key string, err error) { l.d.log.Error("cannot plug", "lab", l.name, "link", key, "err", err) },
+		func(w madeLink) bool {
+			if !changed[endKey(w.A)] && !changed[endKey(w.B)] {
+				return false
+			}
+			for _, e := range []lab.End{w.A, w.B} {
+				if dev := l.Device(e.Device); dev != nil {
+					concerned[dev] = true
+				}
+			}
+			return true
+		})
+	if err := l.tellCarriers(slices.Collect(maps.Keys(concerned))...); err != nil {
+		l.d.log.Error("cannot bring carriers in line", "lab", l.name, "err", err)
 	}
 	l.save()
 }

@@ -144,8 +144,8 @@ func (l *Lab) openNIO(m medium, n Node, port lab.End, nio lab.NIO) error {
 	return n.Outlet(port.Port, o.Kind, f, o.File, o.Keep)
 }
 
-// checkNIOs notes which NIOs a node has lost.
-func (l *Lab) checkNIOs(dev *Device, n Node, status NodeStatus) {
+// checkNIOs notes which NIOs a node has lost, and returns their ports.
+func (l *Lab) checkNIOs(dev *Device, n Node, status NodeStatus) (lost []lab.End) {
 	for key, w := range l.rec.Wires {
 		port, _ := w.ends()
 		m := w.medium()
@@ -164,8 +164,10 @@ func (l *Lab) checkNIOs(dev *Device, n Node, status NodeStatus) {
 			w.Nodes[0] = ""
 			l.rec.Wires[key] = w
 			l.noteNIO(key, errors.New(reason))
+			lost = append(lost, port)
 		}
 	}
+	return lost
 }
 
 // retryNIOs tries the NIOs that have no connection again, after a while.
@@ -188,7 +190,7 @@ func (l *Lab) retryNIOs(after time.Duration) {
 			return
 		}
 		l.plugAll(func(string, error) {}, func(w madeLink) bool { return l.nioError(w.key()) != "" })
-		if err := l.tellCarriers(); err != nil {
+		if err := l.tellCarriers(l.Devices()...); err != nil {
 			l.d.log.Error("cannot bring carriers in line", "lab", l.name, "err", err)
 		}
 		l.save()
@@ -276,7 +278,7 @@ func (l *Lab) hostChanged(ifname string, up bool) {
 		l.hurryNIOs(key)
 	}
 	l.plugAll(func(key string, err error) { l.d.log.Error("cannot plug", "lab", l.name, "link", key, "err", err) }, uses)
-	if err := l.tellCarriers(); err != nil {
+	if err := l.tellCarriers(l.Devices()...); err != nil {
 		l.d.log.Error("cannot bring carriers in line", "lab", l.name, "err", err)
 	}
 	l.save()

@@ -149,7 +149,7 @@ func (l *Lab) reconcile(rep *report) {
 	l.save()
 	l.startAll(rep, topo)
 	l.reportNIOs(rep)
-	if err := l.tellCarriers(); err != nil {
+	if err := l.tellCarriers(l.Devices()...); err != nil {
 		rep.addf("%v", err)
 	}
 	l.save()
@@ -159,7 +159,8 @@ func (l *Lab) reconcile(rep *report) {
 func (l *Lab) clear(rep *report) {
 	l.rec.init()
 	l.dropDevices(rep)
-	l.dropWires(rep, func(string, madeLink) bool { return true })
+	// What lies between namespaces goes with them.
+	l.dropWires(rep, func(_ string, w madeLink) bool { return w.medium() != cable && w.medium() != shared })
 	for id := range l.rec.LANs {
 		if err := l.d.opt.Network.RemoveLAN(l.name, id); err != nil {
 			rep.addf("cannot remove LAN %s: %v", id, err)
@@ -168,6 +169,9 @@ func (l *Lab) clear(rep *report) {
 		delete(l.rec.LANs, id)
 	}
 	l.dropNamespaces(rep, &lab.Lab{})
+	if len(l.rec.Namespaces) == 0 {
+		l.dropWires(rep, func(string, madeLink) bool { return true })
+	}
 	if len(l.rec.Namespaces)+len(l.rec.Wires)+len(l.rec.LANs) == 0 {
 		os.Remove(l.recordPath())
 		l.rec.saved = ""
@@ -178,10 +182,13 @@ func (l *Lab) clear(rep *report) {
 
 // dropDevices stops the devices that are no longer asked for.
 func (l *Lab) dropDevices(rep *report) {
-	for _, dev := range l.rec.gone {
-		if err := dev.stop(); err != nil {
-			rep.addf("%s: cannot stop: %v", dev.name, err)
+	gone := l.rec.gone
+	parallel(len(gone), parallelStops, func(i int) {
+		if err := gone[i].halt(); err != nil {
+			rep.addf("%s: cannot stop: %v", gone[i].name, err)
 		}
+	})
+	for _, dev := range gone {
 		dev.close()
 		delete(l.rec.Started, dev.name)
 	}
@@ -209,13 +216,23 @@ func (l *Lab) dropNamespaces(rep *report, topo *lab.Lab) {
 	for _, s := range sections(topo) {
 		keep[s.name()] = true
 	}
+	var names []string
 	for _, name := range sortedKeys(l.rec.Namespaces) {
-		if keep[name] {
-			continue
+		if !keep[name] {
+			names = append(names, name)
+			l.stopWatching(name)
 		}
-		l.stopWatching(name)
-		if err := l.d.opt.Network.RemoveNamespace(l.d.opt.Network.Namespace(l.name, name)); err != nil {
-			rep.addf("%s: cannot remove its namespace: %v", name, err)
+	}
+	gone := make([]bool, len(names))
+	parallel(len(names), parallelCalls, func(i int) {
+		err := l.d.opt.Network.RemoveNamespace(l.d.opt.Network.Namespace(l.name, names[i]))
+		if err != nil {
+			rep.addf("%s: cannot remove its namespace: %v", names[i], err)
+		}
+		gone[i] = err == nil
+	})
+	for i, name := range names {
+		if !gone[i] {
 			continue
 		}
 		delete(l.rec.Namespaces, name)
@@ -288,7 +305,7 @@ func (l *Lab) makeNetwork(rep *report, topo *lab.Lab, lans map[string]bool) {
 		l.rec.Wires[key] = w
 	}
 	l.save()
-	parallel(len(devices), func(i int) {
+	parallel(len(devices), parallelCalls, func(i int) {
 		name := devices[i].name()
 		ns := net.Namespace(l.name, name)
 		if err := net.EnsureNamespace(ns); err != nil {
@@ -372,14 +389,18 @@ func (dev *Device) configure(n Node, now, want node.SwitchSpec) error {
 	return dev.restorePorts(n, fresh)
 }
 
-// parallelCalls is how many calls of the network run side by side.
-const parallelCalls = 4
+// How many calls of the network run side by side, and how many devices are stopped at a
+// time, which is mostly waiting.
+const (
+	parallelCalls = 4
+	parallelStops = 16
+)
 
-// parallel calls fn for 0 to n-1 on a few goroutines.
-func parallel(n int, fn func(i int)) {
+// parallel calls fn for 0 to n-1 on some goroutines.
+func parallel(n, goroutines int, fn func(i int)) {
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	for range min(n, parallelCalls) {
+	for range min(n, goroutines) {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
