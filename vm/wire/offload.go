@@ -60,6 +60,9 @@ const (
 	minTCP      = 20
 	udpSize     = 8
 	maxIPv6Exts = 8
+
+	// noSum is how UDP writes a checksum of zero, which means none.
+	noSum = 0xFFFF
 )
 
 // isTag reports whether an Ethernet type is that of a VLAN tag.
@@ -163,14 +166,14 @@ func fold(v uint64) uint16 {
 }
 
 // transportSum returns the checksum of a packet of TCP or UDP whose addresses
-// and transport part, with a zero checksum in it, are in these places. The one
-// that would be zero, which is none in UDP, becomes its other form.
+// and transport part, with a zero checksum in it, are in these places.
 func transportSum(addresses, transport []byte, proto uint8) uint16 {
 	v := sum(addresses, uint64(proto)+uint64(len(transport)))
-	if s := fold(sum(transport, v)); s != 0 {
-		return s
+	s := fold(sum(transport, v))
+	if s == 0 && proto == protoUDP {
+		s = noSum
 	}
-	return 0xFFFF
+	return s
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -194,8 +197,8 @@ func (o offload) finish(f []byte) bool {
 		return false
 	}
 	s := fold(sum(f[start:], 0)) // the field holds the sum of the pseudo header
-	if s == 0 {
-		s = 0xFFFF
+	if s == 0 && o.sumOffset == udpSumAt {
+		s = noSum
 	}
 	binary.BigEndian.PutUint16(f[at:], s)
 	return true

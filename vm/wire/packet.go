@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync"
+	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"github.com/mdlayher/packet"
@@ -36,6 +39,16 @@ type Packet struct {
 		iov    [2]unix.Iovec
 		header [offloadSize]byte // zero: the frame is finished
 	}
+	lost sync.Mutex // held while the kernel is asked
+
+	// When the interface goes down, the socket tells once, and when it is deleted
+	// then, not at all: somebody has to look.
+	set      gather
+	event    int         // eventfd(2), that says over
+	down     atomic.Bool // since the last frame
+	watching atomic.Bool // somebody looks
+	over     atomic.Bool // the interface is gone
+
 	segments segments // of the frame in rx
 	tpid     uint16   // of the tag that they get, 0: none
 	tci      uint16
@@ -92,8 +105,20 @@ func NewPacket(f *os.File) (*Packet, error) {
 			return nil, fmt.Errorf("packet: %w", err)
 		}
 	}
-	p := &Packet{descriptor: d}
+	p := &Packet{descriptor: d, set: gather{-1}}
 	d.write = p.write
+	if p.event, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err == nil {
+		d.atEnd(func() { unix.Close(p.event) })
+		p.set, err = newGather()
+		d.atEnd(func() { p.set.close() })
+	}
+	if err == nil {
+		err = errors.Join(p.set.add(d.fd, unix.EPOLLIN), p.set.add(p.event, unix.EPOLLIN))
+	}
+	if err != nil {
+		d.Close()
+		return nil, fmt.Errorf("packet: %w", err)
+	}
 	p.tx.iov[0].Base = &p.tx.header[0]
 	p.tx.iov[0].SetLen(offloadSize)
 	p.tx.Iov = &p.tx.iov[0]
@@ -156,6 +181,9 @@ func duplicatePacket(fd int, name string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
+// Descriptor implements Wire.
+func (p *Packet) Descriptor() int { return p.set.fd }
+
 // Waiting reports whether Receive has a frame without asking the kernel.
 func (p *Packet) Waiting() bool { return p.segments.more() }
 
@@ -170,9 +198,10 @@ func (p *Packet) Receive(buf []byte) (int, error) {
 		case err == unix.EAGAIN:
 			return 0, nil
 		case err == unix.ENETDOWN:
-			// Told once, when the interface went down or away.
 			if p.gone() {
-				return 0, errGone
+				p.over.Store(true)
+			} else {
+				p.watch()
 			}
 			continue
 		case err == unix.EINVAL, err == unix.ENOBUFS:
@@ -182,6 +211,9 @@ func (p *Packet) Receive(buf []byte) (int, error) {
 			continue
 		case err != nil:
 			return 0, err
+		}
+		if p.down.Load() {
+			p.down.Store(false)
 		}
 		p.readTag()
 		frame, o := p.rx.frame[:min(n, maxSuper)], readOffload(p.rx.header[:])
@@ -219,6 +251,9 @@ func (p *Packet) message() (int, error) {
 		return 0, errClosed
 	}
 	defer p.release()
+	if p.over.Load() {
+		return 0, errGone
+	}
 	rx := &p.rx
 	if rx.frame == nil {
 		rx.frame = make([]byte, maxSuper)
@@ -268,6 +303,48 @@ func (p *Packet) readTag() {
 			p.tpid = binary.NativeEndian.Uint16(aux[18:])
 		}
 	}
+}
+
+// Stats implements Wire. Frames for which the socket had no room are among those
+// that were dropped on arrival.
+func (p *Packet) Stats() Stats {
+	p.lost.Lock()
+	_ = p.control(func(fd int) error {
+		// The kernel counts from the last time that it was asked.
+		s, err := unix.GetsockoptTpacketStats(fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
+		if err == nil {
+			p.drops[In][Full].Add(uint64(s.Drops))
+		}
+		return err
+	})
+	p.lost.Unlock()
+	return p.descriptor.Stats()
+}
+
+// watch has somebody look, first soon and then once a second, whether the
+// interface is gone, until a frame comes.
+func (p *Packet) watch() {
+	p.down.Store(true)
+	if p.watching.Swap(true) {
+		return
+	}
+	go func() {
+		for wait := 10 * time.Millisecond; p.down.Load(); wait = min(2*wait, time.Second) {
+			time.Sleep(wait)
+			if p.gone() {
+				p.over.Store(true)
+				_ = p.control(func(int) error { // it was closed, or else
+					_, err := unix.Write(p.event, []byte{1, 0, 0, 0, 0, 0, 0, 1})
+					return err
+				})
+				return
+			}
+		}
+		p.watching.Store(false)
+		if p.down.Load() { // it went down meanwhile
+			p.watch()
+		}
+	}()
 }
 
 // gone reports whether the interface was deleted or moved to another namespace:
