@@ -141,6 +141,7 @@ var frameKinds = []struct {
 	{"1600 bytes", frame("ca0100000001 ca0200000001 88b5", 1600)},
 	{"jumbo 9000", frame("ca0100000001 ca0200000001 0800", 9014)},
 	{"jumbo 9000 tagged", frame("ca0100000001 ca0200000001 8100000a 0800", 9018)},
+	{"the largest", frame("ca0100000001 ca0200000001 88b5", MTU+14)},
 	{"60 bytes", frame("ca0100000001 ca0200000001 88b5", 60)},
 	{"runt of 30 bytes", frame("ca0100000001 ca0200000001 88b5", 30)},
 	{"runt of 14 bytes", frame("ca0100000001 ca0200000001 88b5", 14)},

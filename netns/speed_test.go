@@ -1,6 +1,7 @@
 package netns
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -81,6 +82,9 @@ func TestBigLab(t *testing.T) {
 			}
 			return nil
 		})
+		step("200 serial interfaces", devices, func(i int) error {
+			return errors.Join(m.EnsureTUN(ns(i), "s3-0", HDLC), m.EnsureTUN(ns(i), "s3-1", HDLC))
+		})
 		step("200 links", devices, wire)
 		step("20 LANs", lans, func(i int) error { return m.EnsureLAN(lan(i)) })
 		step("100 ports of LANs", devices, attach)
@@ -90,6 +94,12 @@ func TestBigLab(t *testing.T) {
 	total = 0
 	step("200 links again", devices, wire)
 	step("100 ports of LANs again", devices, attach)
+	for _, up := range []bool{false, true} {
+		step(fmt.Sprint("carrier of 200 links ", up), devices, func(i int) error {
+			l := links(i)
+			return errors.Join(m.LinkVeth(l[0][0], l[0][1], up, true), m.LinkVeth(l[1][0], l[1][1], true, up))
+		})
+	}
 
 	for i := range devices {
 		for _, l := range links(i) {
