@@ -1,6 +1,6 @@
-// Command dynemu-node runs one router of a lab. dynemud starts it, with the
-// node's listening socket as standard input, and tells it over that socket what
-// to run; it is of no use by itself.
+// Command dynemu-node runs one device of a lab, a router or a virtual switch.
+// dynemud starts it, with the node's listening socket as standard input, and tells
+// it over that socket what to run; it is of no use by itself.
 package main
 
 import (
@@ -24,7 +24,7 @@ func main() {
 	status := 0
 	cmd := &cobra.Command{
 		Use:           "dynemu-node",
-		Short:         "run one router of a lab (started by dynemud)",
+		Short:         "run one device of a lab (started by dynemud)",
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,

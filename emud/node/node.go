@@ -72,6 +72,14 @@ func (s Spec) WithSwitch(c SwitchSpec) Spec {
 	return s
 }
 
+// kind is what the device is, for people.
+func (s *Spec) kind() string {
+	if s.Switch != nil {
+		return s.Switch.Type
+	}
+	return "Router"
+}
+
 // port finds a port by name, -1 for none.
 func (s *Spec) port(name string) int {
 	return slices.IndexFunc(s.Ports, func(p PortSpec) bool { return p.Name == name })

@@ -294,7 +294,7 @@ func TestSandbox(t *testing.T) {
 
 	log, err := n.ConsoleLog()
 	must(t, err)
-	for _, what := range []string{"open", "create", "socket", "exec", "fork", "kill", "ioctl", "ptrace", "wx"} {
+	for _, what := range []string{"open", "create", "socket", "exec", "fork", "kill", "ioctl", "ptrace", "sockopt", "wx"} {
 		line := regexp.MustCompile(`(?m)^` + what + `: (.*)\r$`).FindSubmatch(log)
 		if line == nil || !regexp.MustCompile(`(not permitted|permission denied)$`).Match(line[1]) {
 			t.Errorf("%s is not refused: %q", what, line)
@@ -531,16 +531,7 @@ func TestTTY(t *testing.T) {
 
 // pair is a serial cable: one end for the node, one for the test.
 func pair(t *testing.T) (theirs *os.File, ours net.Conn) {
-	t.Helper()
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-	must(t, err)
-	theirs = os.NewFile(uintptr(fds[0]), "pipe")
-	f := os.NewFile(uintptr(fds[1]), "pipe")
-	defer f.Close()
-	ours, err = net.FileConn(f)
-	must(t, err)
-	t.Cleanup(func() { theirs.Close(); ours.Close() })
-	return theirs, ours
+	return socketPair(t, unix.SOCK_SEQPACKET)
 }
 
 // echoes sends a frame and waits for the fake router's answer.

@@ -56,7 +56,7 @@ func (opt Options) spawnUnit(spec Spec, args []string, listener, log *os.File) e
 	}
 	name := UnitName(opt.Prefix, spec.Lab, spec.Device)
 	properties := []systemd.Property{
-		systemd.PropDescription(fmt.Sprintf("Router %s of lab %s", spec.Device, spec.Lab)),
+		systemd.PropDescription(fmt.Sprintf("%s %s of lab %s", spec.kind(), spec.Device, spec.Lab)),
 		systemd.PropSlice(opt.Prefix + ".slice"),
 		systemd.PropExecStart(args, false),
 		systemd.PropType("exec"),

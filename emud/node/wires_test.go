@@ -354,6 +354,20 @@ func tcpPair(t *testing.T) (f *os.File, peer net.Conn) {
 	return f, peer
 }
 
+// socketPair returns a file and the other end.
+func socketPair(t *testing.T, kind int) (theirs *os.File, ours net.Conn) {
+	t.Helper()
+	fds, err := unix.Socketpair(unix.AF_UNIX, kind|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	must(t, err)
+	theirs = os.NewFile(uintptr(fds[0]), "socket")
+	f := os.NewFile(uintptr(fds[1]), "socket")
+	defer f.Close()
+	ours, err = net.FileConn(f)
+	must(t, err)
+	t.Cleanup(func() { theirs.Close(); ours.Close() })
+	return theirs, ours
+}
+
 // An Ethernet port reaches a NIO through the end of its cable, and any NIO in its place
 // later.
 func TestOutlet(t *testing.T) {
@@ -438,6 +452,40 @@ func TestOutlet(t *testing.T) {
 	must(t, n.Outlet("2", node.WireUDP, nil, nio, nil))
 	ends[1].send(ether(0xffff, 1, "05"))
 	peer.expect(ether(0xffff, 1, "05"))
+
+	// A VDE switch whose control connection ends.
+	data, far1 := socketPair(t, unix.SOCK_DGRAM)
+	control, far2 := socketPair(t, unix.SOCK_STREAM)
+	must(t, n.Outlet("2", node.WireVDE, nil, data, control))
+	control.Close()
+	ends[1].send(ether(0xffff, 1, "06"))
+	far{far1, t}.expect(ether(0xffff, 1, "06"))
+	far2.Close()
+	for e := range n.Events() {
+		if e.NIO != "" {
+			if e.NIO != node.WireVDE {
+				t.Errorf("event: %+v", e)
+			}
+			break
+		}
+	}
+
+	// An interface of the host.
+	o, err := wire.NIO{Type: "linux_eth", Interface: "lo"}.OpenFiles()
+	must(t, err)
+	defer o.Close()
+	must(t, n.Outlet("2", o.Kind, nil, o.File, nil))
+	ends[1].send(ether(0xffff, 1, "07"))
+	eventually(t, "frames of the interface", func() bool {
+		conn, err := net.Dial("udp", "127.0.0.1:9")
+		must(t, err)
+		defer conn.Close()
+		conn.Write([]byte("x"))
+		st, err := n.Status()
+		must(t, err)
+		out := st.Ports["2"].Outlet
+		return out.Kind == node.WirePacket && out.TxFrames == 6 && out.RxFrames > 1 && out.Error == ""
+	})
 	must(t, n.NoOutlet("2"))
 	must(t, n.NoOutlet("2"))
 	eventually(t, "the cable free again", func() bool {
@@ -576,4 +624,97 @@ func nodeDescriptors(n *node.Node) int {
 		return 0 // not root: it cannot be seen
 	}
 	return len(entries)
+}
+
+// What happened while a daemon's connection was broken it is told when it has another.
+func TestEventsAreCaughtUp(t *testing.T) {
+	_, n, ends := startPair(t)
+	n.BreakConnection()
+	ends[2].Close()
+	for e := range n.Events() {
+		if e.NIO != "" {
+			if e.Port != "2" || e.NIO != node.WirePipe || e.Error == "" || e.State != node.Running {
+				t.Errorf("event: %+v", e)
+			}
+			break
+		}
+	}
+	if p := n.Spec().Ports; p[0].Wire != node.WirePipe || p[1].Wire != node.WireNone {
+		t.Errorf("ports: %+v", p)
+	}
+}
+
+// Every kind of wire can be plugged in behind the sandbox, and carries frames.
+func TestKindsOfWires(t *testing.T) {
+	_, n, ends := startPair(t)
+	plug := func(nio wire.NIO) wire.Opened {
+		t.Helper()
+		o, err := nio.OpenFiles()
+		must(t, err)
+		t.Cleanup(func() { o.Close(); nio.Remove() })
+		must(t, n.Plug("2", o.Kind, o.File))
+		return o
+	}
+	carries := func(kind string, far wire.Wire) {
+		t.Helper()
+		defer far.Close()
+		buf := make([]byte, wire.MaxFrame)
+		far.Send(fromHex(t, ether(1, 2, "02")))
+		ends[1].expect(ether(1, 2, "02"))
+		ends[1].send(ether(0xffff, 1, "01"))
+		eventually(t, kind+": a frame", func() bool {
+			k, err := far.Receive(buf)
+			must(t, err)
+			return bytes.Equal(buf[:k], fromHex(t, ether(0xffff, 1, "01")))
+		})
+		if p := n.Spec().Ports[1]; strings.Split(p.Wire, ":")[0] != kind {
+			t.Errorf("%s: port %+v", kind, p)
+		}
+	}
+	open := func(nio wire.NIO) wire.Wire {
+		t.Helper()
+		w, err := nio.Open()
+		must(t, err)
+		return w
+	}
+
+	f, c := udpPair(t)
+	must(t, n.Plug("2", node.WireUDP, f))
+	rc, err := c.Conn.(*net.UDPConn).File()
+	must(t, err)
+	far, err := wire.FromFiles(node.WireUDP, rc, nil)
+	must(t, err)
+	carries(node.WireUDP, far)
+
+	// The peer of a socket with a path must be one that the node's user may write to.
+	dir, err := os.MkdirTemp("", "nodewire")
+	must(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	must(t, os.Chmod(dir, 0o755))
+	a, z := filepath.Join(dir, "a"), filepath.Join(dir, "z")
+	far = open(wire.NIO{Type: "unix", Local: z, Remote: a})
+	must(t, os.Chmod(z, 0o777))
+	plug(wire.NIO{Type: "unix", Local: a, Remote: z})
+	carries(node.WireUnix, far)
+
+	listening := wire.NIO{Type: "tcp_ser", LocalPort: freePort(t)}
+	plug(listening)
+	carries(node.WireTCP, open(wire.NIO{Type: "tcp_cli", RemoteHost: "127.0.0.1", RemotePort: listening.LocalPort}))
+
+	must(t, n.Plug("2", node.WireNull, nil))
+	ends[1].send(ether(0xffff, 1, "03"))
+	eventually(t, "a frame taken by a null wire", func() bool {
+		st, err := n.Status()
+		must(t, err)
+		return st.Ports["2"].TxFrames == 4 && st.Ports["2"].TxDrops == 0
+	})
+}
+
+// freePort returns a TCP port that nobody listens at.
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
 }

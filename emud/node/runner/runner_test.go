@@ -65,7 +65,7 @@ func TestRates(t *testing.T) {
 // refuse an unknown one only when a node starts.
 func TestAllowedCallsStartNothing(t *testing.T) {
 	for _, name := range []string{"open", "openat", "openat2", "socket", "socketpair", "connect", "bind", "execve", "execveat",
-		"fork", "vfork", "clone", "clone3", "ptrace", "process_vm_writev", "ioctl", "mprotect", "mount", "setuid", "kill", "tgkill", "io_uring_setup", "bpf"} {
+		"fork", "vfork", "clone", "clone3", "ptrace", "process_vm_writev", "ioctl", "mprotect", "setsockopt", "mount", "setuid", "kill", "tgkill", "io_uring_setup", "bpf"} {
 		for _, a := range allowed {
 			if a == name {
 				t.Errorf("%s is allowed without conditions", name)

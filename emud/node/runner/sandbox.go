@@ -94,7 +94,7 @@ func enterSandbox() error {
 var allowed = strings.Fields(`
 	read write readv writev pread64 pwrite64 close lseek fstat ftruncate fdatasync fsync dup dup3 fcntl
 	recvfrom recvmsg recvmmsg sendto sendmsg sendmmsg accept4 shutdown
-	getsockname getpeername getsockopt setsockopt
+	getsockname getpeername getsockopt
 	epoll_create1 epoll_ctl epoll_pwait eventfd2 pipe2 ppoll
 	mmap munmap mremap madvise mincore memfd_create
 	futex sched_yield sched_getaffinity nanosleep clock_nanosleep clock_gettime gettimeofday restart_syscall
@@ -102,6 +102,16 @@ var allowed = strings.Fields(`
 	rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack
 	exit exit_group set_robust_list rseq
 `)
+
+// options are the socket options that may be set, by level: those that wires and the
+// connections to consoles need. What attaches programs or rewrites addresses is not among
+// them.
+var options = []struct{ level, name uint64 }{
+	{unix.SOL_SOCKET, unix.SO_RCVBUF}, {unix.SOL_SOCKET, unix.SO_SNDBUF}, {unix.SOL_UDP, unix.UDP_GRO},
+	// What Go's net package sets for each connection that it accepts.
+	{unix.SOL_SOCKET, unix.SO_KEEPALIVE}, {unix.IPPROTO_TCP, unix.TCP_NODELAY},
+	{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE}, {unix.IPPROTO_TCP, unix.TCP_KEEPINTVL}, {unix.IPPROTO_TCP, unix.TCP_KEEPCNT},
+}
 
 // prSetVMA names a mapping; the Go runtime does so (prctl(2)).
 const prSetVMA = 0x53564d41
@@ -111,11 +121,15 @@ func loadSeccomp() error {
 	if runtime.GOARCH == "amd64" {
 		calls.Names = append(append([]string{}, allowed...), "arch_prctl")
 	}
+	allow := func(name string, conditions ...seccomp.Condition) {
+		calls.NamesWithCondtions = append(calls.NamesWithCondtions, seccomp.NameWithConditions{Name: name, Conditions: conditions})
+	}
 	only := func(name string, argument uint32, op seccomp.Operation, value uint64) {
-		calls.NamesWithCondtions = append(calls.NamesWithCondtions, seccomp.NameWithConditions{
-			Name:       name,
-			Conditions: seccomp.ArgumentConditions{{Argument: argument, Operation: op, Value: value}},
-		})
+		allow(name, seccomp.Condition{Argument: argument, Operation: op, Value: value})
+	}
+	for _, o := range options {
+		allow("setsockopt", seccomp.Condition{Argument: 1, Operation: seccomp.Equal, Value: o.level},
+			seccomp.Condition{Argument: 2, Operation: seccomp.Equal, Value: o.name})
 	}
 	only("clone", 0, seccomp.BitsSet, unix.CLONE_THREAD)  // threads, no processes
 	only("tgkill", 0, seccomp.Equal, uint64(os.Getpid())) // the runtime's signals to its own threads

@@ -107,6 +107,7 @@ func (m *machine) tryToEscape() {
 	m.print("kill: %v\r\n", unix.Kill(os.Getppid(), 0))
 	m.print("ioctl: %v\r\n", ioctl())
 	m.print("ptrace: %v\r\n", ptrace())
+	m.print("sockopt: %v\r\n", unix.SetsockoptInt(0, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, 0))
 	_, err = unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE|unix.PROT_EXEC, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 	m.print("wx: %v\r\n", err)
 	m.print("user: %d\r\n", os.Getuid())
