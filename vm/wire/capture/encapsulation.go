@@ -84,46 +84,62 @@ func Guess(frame []byte) Encapsulation {
 	return ""
 }
 
-// votes are what a sample of frames says. What the machine itself sends counts for
-// more: it is how its interface is configured.
+// votes are what a sample of frames says. What the machine itself sends decides,
+// where it sends anything: it is how its interface is configured.
 type votes struct {
 	frames int
-	weight map[Encapsulation]int
+	count  [wire.Directions]map[Encapsulation]int
 	done   chan Encapsulation // has room for one
 }
 
-const (
-	enough   = 8
-	weightIn = 1
-	// weightOut makes two frames that the machine sent enough.
-	weightOut = 4
-	// most is how many frames a sample has that say nothing.
-	most = 64
+// How many frames a sample has: of each direction that say something, and in all.
+var (
+	enough = [wire.Directions]int{wire.In: 8, wire.Out: 2}
+	most   = 64
 )
+
+func newVotes() *votes {
+	v := &votes{done: make(chan Encapsulation, 1)}
+	for d := range v.count {
+		v.count[d] = map[Encapsulation]int{}
+	}
+	return v
+}
 
 // Frame implements wire.Monitor.
 func (v *votes) Frame(d wire.Direction, _ time.Time, frame []byte) {
 	v.frames++
 	if e := Guess(frame); e != "" {
-		weight := weightIn
-		if d == wire.Out {
-			weight = weightOut
-		}
-		v.weight[e] += weight
+		v.count[d][e]++
 	}
-	best, sum := Encapsulation(""), 0
-	for e, n := range v.weight {
+	for _, d := range []wire.Direction{wire.Out, wire.In} {
+		e, sum := winner(v.count[d])
+		if sum >= enough[d] || sum > 0 && v.frames >= most {
+			v.decide(e)
+			return
+		}
+	}
+	if v.frames >= most {
+		v.decide("")
+	}
+}
+
+func (v *votes) decide(e Encapsulation) {
+	select {
+	case v.done <- e:
+	default:
+	}
+}
+
+// winner returns what was met most often, and how often anything was.
+func winner(count map[Encapsulation]int) (best Encapsulation, sum int) {
+	for e, n := range count {
 		sum += n
-		if n > v.weight[best] || n == v.weight[best] && e < best {
+		if n > count[best] || n == count[best] && e < best {
 			best = e
 		}
 	}
-	if sum >= enough || v.frames >= most {
-		select {
-		case v.done <- best:
-		default:
-		}
-	}
+	return best, sum
 }
 
 // Watch calls fn with the encapsulation of a serial or POS port once it is known
@@ -136,7 +152,7 @@ func Watch(p *wire.Port, interval time.Duration, fn func(Encapsulation)) (stop f
 		defer close(done)
 		var known Encapsulation
 		for {
-			v := &votes{weight: map[Encapsulation]int{}, done: make(chan Encapsulation, 1)}
+			v := newVotes()
 			remove := p.AddMonitor(v)
 			select {
 			case e := <-v.done:

@@ -94,7 +94,9 @@ func (b *buffer) Write(p []byte) (int, error) {
 }
 
 // New starts a capture into f, a file, a pipe or a stream socket. It writes the
-// header before it returns. It takes f over, also when it fails.
+// header before it returns, but not into a file that has something already: such a
+// one, opened for appending, goes on where it ends. It takes f over, also when it
+// fails.
 func New(f *os.File, o Options) (*File, error) {
 	if o.Format == "" {
 		o.Format = FormatPcap
@@ -127,6 +129,9 @@ func New(f *os.File, o Options) (*File, error) {
 		return nil, fmt.Errorf("capture %s: %w", name, err)
 	}
 	f = c.file
+	if st, err := f.Stat(); err == nil && st.Mode().IsRegular() && st.Size() > 0 {
+		c.queue = c.queue[:0]
+	}
 	_ = f.SetWriteDeadline(time.Now().Add(closeTime)) // files have none, and need none
 	n, err := f.Write(c.queue)
 	if err != nil {
