@@ -86,7 +86,16 @@ func (k kernel) OpenNIO(n lab.NIO) (wire.Opened, error) {
 		f, err := k.m.OpenHostTAP(n.Interface)
 		return wire.Opened{Kind: node.WireTAP, File: f}, err
 	}
-	return wireNIO(n).OpenFiles()
+	w := wireNIO(n)
+	o, err := w.OpenFiles()
+	if err != nil {
+		return o, err
+	}
+	if err := w.Follow(o); err != nil {
+		o.Close()
+		return wire.Opened{}, err
+	}
+	return o, nil
 }
 
 func (k kernel) RemoveNIO(n lab.NIO) error { return wireNIO(n).Remove() }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,8 +28,6 @@ type Opened struct {
 	// LocalPort is the port that udp and udp_auto receive at, and tcp_ser listens
 	// at.
 	LocalPort int
-
-	reached identity // what a unix socket was connected to
 }
 
 // Close closes the descriptors.
@@ -109,7 +108,7 @@ func (n NIO) OpenFiles() (Opened, error) {
 	case "unix":
 		o.Kind = "unix:" + n.Remote
 		if o.File, err = listenUnix(n.Local, n.Remote); err == nil {
-			_ = o.Reach() // it need not be there yet
+			_ = n.reach(o.File, &identity{}) // it need not be there yet
 		}
 	case "vde":
 		o.Kind = "vde"
@@ -159,35 +158,72 @@ func (n NIO) Remove() error {
 	return nil
 }
 
-// Reach looks for a NIO of type unix whether a socket has come to be at the path
-// that it sends to since it was last called, and connects to it. A process that
-// may not use that path, and makes the wire of the descriptors, needs it; it is
-// to be called now and then. It fails when there is no socket. For other kinds
-// it does nothing.
-func (o *Opened) Reach() error {
-	path, ok := strings.CutPrefix(o.Kind, "unix:")
-	if !ok || o.File == nil {
+// reachInterval is how often Follow looks.
+var reachInterval = time.Second
+
+// Follow connects the socket of a NIO of type unix, which OpenFiles has opened, to
+// each socket that comes to be at the path that it sends to, until its own path is
+// removed. The wire of a process that may not use that path needs it: without, it
+// reaches what was there when the NIO was opened. For other types it does nothing.
+func (n NIO) Follow(o Opened) error {
+	if n.Type != "unix" || o.File == nil {
 		return nil
 	}
-	var st unix.Stat_t
-	if err := unix.Stat(path, &st); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+	own, err := identify(n.Local)
+	if err != nil {
+		return err
 	}
-	there := identity{st.Dev, st.Ino, st.Ctim}
-	if there == o.reached {
-		return nil
+	var f *os.File
+	if err := withFD(o.File, func(fd int) error {
+		fd, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+		if err == nil {
+			f = os.NewFile(uintptr(fd), n.Local)
+		}
+		return err
+	}); err != nil {
+		return err
 	}
-	if err := connect(o.File, &unix.SockaddrUnix{Name: path}); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	o.reached = there
+	interval := reachInterval
+	go func() {
+		defer f.Close()
+		reached := identity{}
+		for {
+			if now, err := identify(n.Local); err != nil || now != own {
+				return
+			}
+			_ = n.reach(f, &reached) // nobody is there
+			time.Sleep(interval)
+		}
+	}()
 	return nil
 }
 
-// identity tells a file from others that had its name.
+// reach connects f to the path that n sends to, unless what is there was reached
+// before.
+func (n NIO) reach(f *os.File, reached *identity) error {
+	there, err := identify(n.Remote)
+	if err != nil || there == *reached {
+		return err
+	}
+	if err := connect(f, &unix.SockaddrUnix{Name: n.Remote}); err != nil {
+		return err
+	}
+	*reached = there
+	return nil
+}
+
+// identity tells a socket from others that had its path.
 type identity struct {
 	dev, ino uint64
-	changed  unix.Timespec
+	made     unix.Timespec
+}
+
+func identify(path string) (identity, error) {
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return identity{}, err
+	}
+	return identity{st.Dev, st.Ino, st.Mtim}, nil
 }
 
 // ConnectUDP gives the socket of a NIO of type udp_auto, or another one of it, the

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -283,44 +284,40 @@ func TestConnectUDPLater(t *testing.T) {
 
 // A process that may not use the path of the other end sends over the
 // connection.
-func TestUnixReach(t *testing.T) {
+func TestUnixFollow(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("SKIP: to lose a permission needs root")
 	}
+	defer func(d time.Duration) { reachInterval = d }(reachInterval)
+	reachInterval = time.Millisecond
 	dir := t.TempDir()
 	n := NIO{Type: "unix", Local: filepath.Join(dir, "a"), Remote: filepath.Join(dir, "b")}
 	o, err := n.OpenFiles()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer o.Close()
-	if err := o.Reach(); err == nil || !strings.Contains(err.Error(), n.Remote) {
-		t.Errorf("nobody is there: %v", err)
-	}
-	shared, err := unix.Dup(int(o.File.Fd()))
-	if err != nil {
+	if err := n.Follow(o); err != nil {
 		t.Fatal(err)
 	}
-	w := must(FromFiles(o.Kind, os.NewFile(uintptr(shared), "a"), nil))(t).(*Datagram)
+	w := must(FromFiles(o.Kind, o.File, nil))(t).(*Datagram)
 	named := w.write
 	w.write = func(fd int, p []byte) (n int, err error) {
 		return asNobody(func() (int, error) { return named(fd, p) })
 	}
-	for round := range 2 {
+	w.Send([]byte("nobody is there"))
+	if s := w.Stats(); s.TxDrops != 1 {
+		t.Errorf("%+v", s)
+	}
+	for range 3 {
 		b := must(NewUnix(n.Remote, n.Local))(t)
 		if err := os.Chmod(n.Remote, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		w.Send([]byte("no permission"))
-		if s := w.Stats(); s.TxDrops != uint64(round+1) || s.TxFrames != uint64(round) {
-			t.Errorf("round %d: %+v", round, s)
-		}
-		for range 2 {
-			if err := o.Reach(); err != nil {
-				t.Fatal(err)
-			}
-		}
-		w.Send([]byte("frame"))
+		frames := w.Stats().TxFrames
+		await(t, "the frame is sent", func() bool {
+			w.Send([]byte("frame"))
+			return w.Stats().TxFrames > frames
+		})
 		if got := receive(t, b); got != "frame" {
 			t.Errorf("%q", got)
 		}
@@ -330,6 +327,19 @@ func TestUnixReach(t *testing.T) {
 		}
 		b.Close()
 	}
+	// With its path, the interest ends: nobody holds the socket any more.
+	if err := n.Remove(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	await(t, "the socket ends", func() bool {
+		b, err := NIO{Type: "unix", Local: n.Local, Remote: n.Remote}.OpenFiles()
+		if err != nil {
+			return false
+		}
+		b.Close()
+		return true
+	})
 }
 
 // asNobody calls fn on a thread without privilege, which then ends.

@@ -165,7 +165,7 @@ func checkPath(path string) error {
 
 // newUnix is newDatagram for a socket that sends to the one at path remote. Where
 // this process may not, it sends over the socket's connection, which one that
-// may has made; see Opened.Reach.
+// may has made; see NIO.Follow.
 func newUnix(f connection, remote string) (*Datagram, error) {
 	d, err := newDatagram(f, "unix")
 	if err != nil {
