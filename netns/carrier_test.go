@@ -126,3 +126,40 @@ func TestFirstThreadStaysWithTheHost(t *testing.T) {
 		t.Errorf("the process is in %s, was in %s (%v)", got, want, err)
 	}
 }
+
+// A namespace goes, and its ends of cables with it, while the ports at the far ends
+// get new cables.
+func TestNeighbourGoesMeanwhile(t *testing.T) {
+	m := manager(t)
+	b, fb := port(t, m, "R2", "f0-0")
+	c, fc := port(t, m, "R3", "f0-0")
+	a := Endpoint{m.Name("lab", "R1"), "f0-0"}
+	lan := m.Name("lab", "LAN")
+	must(t, m.EnsureLAN(lan))
+	probe := frame("ca0100000001 ca0200000001 88b5", 60)
+	for i := range 15 {
+		must(t, m.EnsureNamespace(a.Namespace))
+		must(t, m.EnsureTAP(a.Namespace, a.Ifname, 0))
+		must(t, m.LinkVeth(a, b, true, true))
+		gone := make(chan error)
+		go func() { gone <- m.DeleteNamespace(a.Namespace) }()
+		time.Sleep(time.Duration(i) * 200 * time.Microsecond)
+		switch i % 3 {
+		case 0:
+			must(t, m.LinkVeth(b, c, true, true))
+			must(t, <-gone)
+			await(t, fb, fc, probe)
+			must(t, m.UnlinkVeth(b, c))
+		case 1:
+			must(t, m.AttachLAN(lan, b, true))
+			must(t, <-gone)
+			carrier(t, m, b, true)
+			must(t, m.DetachLAN(lan, b))
+		case 2:
+			must(t, m.UnlinkVeth(a, b))
+			must(t, <-gone)
+		}
+		carrier(t, m, b, false)
+		noLink(t, b, c)
+	}
+}
