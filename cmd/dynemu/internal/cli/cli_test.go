@@ -20,7 +20,7 @@ import (
 const status = `Name       Type       State      Server          Console Lab
 R1         7200       running    localhost       2000    simple1
 R2         7200       stopped    localhost       2001    simple1
-S1         ETHSW      running    localhost       n/a     simple1
+S1         ETHSW      always on  localhost       n/a     simple1
 R1         7200       suspended  localhost       2000    other
 `
 
@@ -108,7 +108,7 @@ func TestList(t *testing.T) {
 	want := `Name  Type   State      Server     Console  Lab
 R1    7200   running    localhost  2000     simple1
 R2    7200   stopped    localhost  2001     simple1
-S1    ETHSW  running    localhost  n/a      simple1
+S1    ETHSW  always on  localhost  n/a      simple1
 R1    7200   suspended  localhost  2000     other
 `
 	if code != Done || out != want || errs != "" {
@@ -119,7 +119,7 @@ R1    7200   suspended  localhost  2000     other
   {
     "name": "S1",
     "type": "ETHSW",
-    "state": "running",
+    "state": "always on",
     "server": "localhost",
     "lab": "simple1"
   },
@@ -156,8 +156,8 @@ func TestVerbs(t *testing.T) {
 			"dynemu: no device or lab R9; there are simple1/R1, simple1/R2, simple1/S1, other/R1"},
 		{"start R2 simple1/R2", Done, "simple1/R2: start", "simple1/R2 started", ""},
 		{"start /all", Done, "simple1/R2: start", "simple1/R2 started", ""},
-		{"stop --all", Done, "other/R1: stop; simple1/R1: stop; simple1/S1: stop", "simple1/R1 stopped; simple1/S1 stopped; other/R1 stopped", ""},
-		{"suspend simple1", Done, "simple1/R1: suspend; simple1/S1: suspend", "simple1/R1 suspended; simple1/S1 suspended", ""},
+		{"stop --all", Done, "other/R1: stop; simple1/R1: stop", "simple1/R1 stopped; other/R1 stopped", ""},
+		{"suspend simple1", Done, "simple1/R1: suspend", "simple1/R1 suspended", ""},
 		{"resume /all", Done, "other/R1: resume", "other/R1 resumed", ""},
 		{"send R2 show version", Done, "simple1/R2: send show version", "", ""},
 		{"send R2 -x", Done, "simple1/R2: send -x", "", ""},

@@ -83,9 +83,14 @@ func parseStatus(text string) ([]Device, error) {
 		if len(cells) == 0 {
 			continue
 		}
-		if len(cells) < len(columns) {
+		more := len(cells) - len(columns)
+		if more < 0 {
 			return nil, fmt.Errorf("the status table has a short row: %q", row)
 		}
+		// The state of a switch has more than one word: "always on".
+		state := columns["state"]
+		cells[state] = strings.Join(cells[state:state+more+1], " ")
+		cells = slices.Delete(cells, state+1, state+more+1)
 		cell := func(name string) string {
 			if i, ok := columns[name]; ok {
 				return cells[i]

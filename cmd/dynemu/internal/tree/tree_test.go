@@ -32,12 +32,12 @@ func TestParseStatus(t *testing.T) {
 
 func TestFind(t *testing.T) {
 	tr := Tree{Mount: t.TempDir()}
-	status := "Name Type State Console Lab\nR1 7200 running 2000 a\nR2 7200 running 2001 a\nR1 7200 running 2000 b\nb 7200 running 2001 b\n"
+	status := "Name Type State Console Lab\nS1 ETHSW always on n/a a\nR1 7200 running 2000 a\nR2 7200 running 2001 a\nR1 7200 running 2000 b\nb 7200 running 2001 b\n"
 	if err := os.WriteFile(tr.Path("status"), []byte(status), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for word, want := range map[string]string{
-		"R2": "a/R2", "a/R1": "a/R1", "a": "a/R1, a/R2",
+		"R2": "a/R2", "a/R1": "a/R1", "a": "a/S1, a/R1, a/R2",
 		"b": "b/b", // a device comes before a lab
 	} {
 		if got, err := tr.Find(word); err != nil || ids(got) != want {
@@ -46,8 +46,8 @@ func TestFind(t *testing.T) {
 	}
 	for word, want := range map[string]string{
 		"R1":   "device R1 is in several labs: write one of a/R1, b/R1",
-		"R9":   "no device or lab R9; there are a/R1, a/R2, b/R1, b/b",
-		"c/R1": "no device c/R1; there are a/R1, a/R2, b/R1, b/b",
+		"R9":   "no device or lab R9; there are a/S1, a/R1, a/R2, b/R1, b/b",
+		"c/R1": "no device c/R1; there are a/S1, a/R1, a/R2, b/R1, b/b",
 	} {
 		if _, err := tr.Find(word); err == nil || err.Error() != want {
 			t.Errorf("%s: %v; want %s", word, err, want)
