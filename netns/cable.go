@@ -102,6 +102,9 @@ func (m *Manager) PlugCable(port Endpoint, up bool) error {
 // turnCable gives the end of the cable carrier before the port has it, so that the
 // port's first frame is not lost.
 func turnCable(p plug, up bool) error {
+	if err := p.h.setUp(p.end, true); err != nil {
+		return err
+	}
 	if p.tap != nil && up {
 		held, err := p.h.giveCarrier(p.end)
 		if err == nil && held {

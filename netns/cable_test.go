@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -80,6 +81,48 @@ func TestCarrierOfCable(t *testing.T) {
 	if _, ok := receive(t, end, time.Second); !ok {
 		t.Error("the first frame of the new node is lost")
 	}
+}
+
+// What a crash or somebody's hand left is put right.
+func TestCableConverges(t *testing.T) {
+	m := manager(t)
+	e, tap := port(t, m, "R1", "f0-0")
+	end := cable(t, m, e)
+	probe := frame("ca0100000001 ca0200000001 88b5", 60)
+	for name, damage := range map[string]func(h *handle, tap, end netlink.Link) error{
+		"no redirect at the port": func(h *handle, tap, end netlink.Link) error { return h.clearRedirect(tap) },
+		"no redirect at the end":  func(h *handle, tap, end netlink.Link) error { return h.clearRedirect(end) },
+		"end down":                func(h *handle, tap, end netlink.Link) error { return h.LinkSetDown(end) },
+		"end without carrier":     func(h *handle, tap, end netlink.Link) error { return h.setCarrier(end, false) },
+		"port without carrier":    func(h *handle, tap, end netlink.Link) error { return h.setCarrier(tap, false) },
+	} {
+		must(t, m.PlugCable(e, true))
+		h, err := open(e.Namespace)
+		must(t, err)
+		p, err := h.join(e.Ifname)
+		must(t, err)
+		if err := damage(h, p.tap, p.end); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		h.close()
+		must(t, m.PlugCable(e, true))
+		for _, dir := range [][2]*os.File{{tap, end}, {end, tap}} {
+			if _, err := dir[0].Write(probe); err != nil {
+				t.Fatal(err)
+			}
+			if _, ok := receive(t, dir[1], time.Second); !ok {
+				t.Errorf("%s: the first frame is lost", name)
+			}
+		}
+	}
+
+	// A cable that was made and not held, with neither label nor joints.
+	must(t, m.RemoveCable(e))
+	must(t, inNamespace(e.Namespace, func() error { return makePersistentTAP(LinkName(e.Ifname)) }))
+	end = cable(t, m, e)
+	must(t, m.PlugCable(e, true))
+	await(t, tap, end, probe)
+	await(t, end, tap, probe)
 }
 
 func TestCableTakesThePlaceOfAnother(t *testing.T) {
