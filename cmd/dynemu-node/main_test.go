@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -158,6 +159,41 @@ func TestRouterRuns(t *testing.T) {
 	}
 	if got, err := store.Read(nvram); err != nil || !bytes.Equal(got, content) {
 		t.Errorf("NVRAM on disk: %d bytes, %v", len(got), err)
+	}
+}
+
+// A switch needs no image and next to no memory.
+func TestSwitchRuns(t *testing.T) {
+	opt := node.Options{RuntimeDir: t.TempDir(), Binary: program, Prefix: "nodetest", Spawn: node.SpawnDirect, Log: t.Logf}
+	spec := node.Spec{Version: 1, Lab: "lab", Device: "SW1", Switch: &node.SwitchSpec{Type: node.EthernetSwitch}}
+	for i := range 16 {
+		spec.Switch.Ports = append(spec.Switch.Ports, node.SwitchPortSpec{Number: i, Kind: node.KindEthernet, Mode: "dot1q", VLAN: 1})
+		spec.Ports = append(spec.Ports, node.PortSpec{Name: strconv.Itoa(i), Port: i, Kind: node.KindEthernet, Wire: node.WireNull})
+	}
+	n, err := node.Start(opt, spec, node.Files{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { n.Kill() })
+	if n.State() != node.Running {
+		t.Errorf("state: %s", n.State())
+	}
+	text, err := n.SwitchStatus()
+	if err != nil || !strings.HasPrefix(string(text), "port 0 up dot1q vlan=1\nport 1 up") {
+		t.Errorf("status: %s, %v", text, err)
+	}
+	st, err := n.Status()
+	if err != nil || len(st.Ports) != 16 {
+		t.Fatalf("status: %+v, %v", st, err)
+	}
+	t.Logf("memory: %d KiB, of which %d KiB of files", st.RSS>>10, st.Shared>>10)
+	if own := st.RSS - st.Shared; own > 12<<20 {
+		t.Errorf("the switch uses %d KiB of its own", own>>10)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := n.Stop(ctx); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -129,8 +129,9 @@ type Conn struct {
 	// with a datagram. It is set before the first Receive.
 	MaxFiles int
 
-	c    *net.UnixConn
-	send sync.Mutex
+	c     *net.UnixConn
+	send  sync.Mutex
+	later []*Received // what Receive returns first
 }
 
 // NewConn speaks the protocol over a SOCK_SEQPACKET socket.
@@ -236,6 +237,11 @@ func (r *Received) Take(name string) *os.File {
 // Receive waits for the next message. It returns io.EOF when the peer has
 // closed.
 func (c *Conn) Receive() (*Received, error) {
+	if len(c.later) > 0 {
+		r := c.later[0]
+		c.later = c.later[1:]
+		return r, nil
+	}
 	early := map[string]*os.File{}
 	closeEarly := func() { (&Received{Files: early}).CloseFiles() }
 	for {

@@ -201,9 +201,6 @@ func (n *Node) start(listener *os.File, f Files) error {
 	if n.state == Booting { // a switch does not boot
 		n.state = running.State
 	}
-	if running.Spec != nil {
-		n.spec = n.spec.withClaims(*running.Spec)
-	}
 	return nil
 }
 
@@ -334,6 +331,9 @@ func (opt Options) connect(base string, timeout time.Duration) (*Conn, Hello, er
 	return conn, hello, nil
 }
 
+// maxEarly is how many events that come before the answer to a hello are kept.
+const maxEarly = 64
+
 // hello asks who is at the other end.
 func (c *Conn) hello(timeout time.Duration) (Hello, error) {
 	var h Hello
@@ -343,6 +343,8 @@ func (c *Conn) hello(timeout time.Duration) (Hello, error) {
 	if err := c.SetReadDeadline(time.Now().Add(timeout)); err != nil {
 		return h, err
 	}
+	var events []*Received
+	defer func() { c.later = append(events, c.later...) }()
 	for {
 		r, err := c.Receive()
 		if err != nil {
@@ -350,7 +352,11 @@ func (c *Conn) hello(timeout time.Duration) (Hello, error) {
 		}
 		r.CloseFiles()
 		if r.Op != OpReply {
-			continue // an event may come first
+			// An event may tell of what is newer than the hello.
+			if r.Op == OpEvent && len(r.Body) <= maxMessage {
+				events = append(events[max(0, len(events)-maxEarly):], r)
+			}
+			continue
 		}
 		if err := json.Unmarshal(r.Body, &h); err != nil {
 			return h, err

@@ -103,6 +103,9 @@ func (r *runner) addPort(o opened) error {
 	})
 	r.mu.Unlock()
 	place.OnEnabled(p.enabled)
+	if !place.Enabled() { // the guest was faster
+		p.enabled(false)
+	}
 	place.OnBroken(p.broken)
 	place.SetLink(!o.spec.Down)
 	place.SetFilters(o.filters)
