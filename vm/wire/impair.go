@@ -25,14 +25,14 @@ type Impairment struct {
 	// it, without preamble, flags and FCS. 0 is without limit.
 	Rate uint64
 	// Limit is how many frames may be under way or wait; more are dropped. 0 is
-	// DefaultLimit.
+	// DefaultLimit with a rate, whose queue it is, and 20 times that without.
 	Limit int
 	// Seed makes what happens by chance repeatable; 0 does not.
 	Seed uint64
 }
 
-// DefaultLimit is the Limit of an impairment that names none. Independent of
-// Limit, no more than maxHeld bytes wait.
+// DefaultLimit is the Limit of an impairment with a rate that names none. Independent
+// of Limit, no more than 16 MiB wait.
 const DefaultLimit = 1000
 
 const (
@@ -56,10 +56,13 @@ func (m Impairment) active() bool {
 func (m Impairment) holds() bool { return m.Delay > 0 || m.Jitter > 0 || m.Rate > 0 }
 
 func (m Impairment) limit() int {
-	if m.Limit == 0 {
+	switch {
+	case m.Limit > 0:
+		return m.Limit
+	case m.Rate > 0:
 		return DefaultLimit
 	}
-	return m.Limit
+	return 20 * DefaultLimit
 }
 
 // ParseImpairments reads impairments in text form: "none", or a line each

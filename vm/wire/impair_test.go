@@ -436,13 +436,20 @@ func TestImpairmentOfSuspendedMachine(t *testing.T) {
 	if s := b.port.Stats(); len(b.got) != 0 || s.RxWaiting != 1 || s.Dropped[In][Suspended] != 1 || s.RxFrames != 0 {
 		t.Errorf("%d frames received, %+v", len(b.got), s)
 	}
+	// A change does not lose it either.
+	b.port.SetImpairments(Impairment{}, Impairment{})
+	b.settle()
+	b.pass(In, numbered(2, 0, 60))
+	if s := b.port.Stats(); s.RxWaiting != 1 || s.Dropped[In][Suspended] != 2 {
+		t.Errorf("%+v", s)
+	}
 	b.ready = Take
 	b.loop.Unpause()
 	b.until(10e9)
 	if len(b.got) != 1 {
 		t.Errorf("%d frames received after resuming", len(b.got))
 	}
-	b.sums(t, In, 2)
+	b.sums(t, In, 3)
 }
 
 func TestImpairmentHasBounds(t *testing.T) {

@@ -132,11 +132,11 @@ func (q *queue) delay() int64 {
 
 // full reports whether a frame of n bytes could not wait.
 func (q *queue) full(n int) bool {
-	limit := DefaultLimit
+	var rule Impairment
 	if q.rule != nil {
-		limit = q.rule.limit()
+		rule = *q.rule
 	}
-	return len(q.frames) >= limit || q.bytes+n > maxHeld
+	return len(q.frames) >= rule.limit() || q.bytes+n > maxHeld
 }
 
 // chance is true for a share of the times.

@@ -142,7 +142,7 @@ func (p *Port) arrive(w Wire, r *rules, ready Readiness) (more, wait bool, err e
 	}
 	// An impairment that holds frames takes them in any case, and drops what is too
 	// much; elsewhere they wait where they are.
-	if (ready == Wait || len(q.frames) > 0) && (m == nil || !m.holds()) && !r.down && !r.shut {
+	if (ready == Wait || ready == Take && len(q.frames) > 0) && (m == nil || !m.holds()) && !r.down && !r.shut {
 		return false, true, nil
 	}
 	p.counting.Lock()
@@ -180,10 +180,10 @@ func (p *Port) arrive(w Wire, r *rules, ready Readiness) (more, wait bool, err e
 }
 
 // deliver gives a frame that has waited to the machine. It reports false when that
-// does not take it now.
+// does not take it now; a machine that is suspended finds it when it goes on.
 func (p *Port) deliver(f *waiting) bool {
-	ready := p.machine.Ready()
-	if ready == Wait {
+	plugged := p.current.Load() != nil
+	if plugged && p.machine.Ready() != Take {
 		return false
 	}
 	r := p.rules.Load()
@@ -194,14 +194,12 @@ func (p *Port) deliver(f *waiting) bool {
 	p.waiting[In]--
 	pass := false
 	switch {
-	case ready == Discard:
-		p.drops.drop(In, Suspended)
+	case !plugged:
+		p.drops.drop(In, Unplugged)
 	case r.down:
 		p.drops.drop(In, NoLink)
 	case r.shut:
 		p.drops.drop(In, Shut)
-	case p.current.Load() == nil:
-		p.drops.drop(In, Unplugged)
 	case !r.pass(In, f.data):
 		p.drops.drop(In, Filtered)
 	default:

@@ -46,7 +46,7 @@ const (
 	// middle of being written.
 	queueSize = 2 << 20
 	// keepSize is the largest buffer that is kept while nothing waits.
-	keepSize = 64 << 10
+	keepSize = 256 << 10
 	// closeTime is how long Close waits for what is queued to be written.
 	closeTime = 2 * time.Second
 	// fullDisk is after how long a full disk is tried again.
