@@ -77,7 +77,7 @@ type Stats struct {
 
 // Reasons returns how many frames were dropped, by direction and reason: the keys
 // are "rx-filter", "tx-full" and so on. Reasons for which none was are left out.
-func (s *Stats) Reasons() map[string]uint64 {
+func (s Stats) Reasons() map[string]uint64 {
 	m := map[string]uint64{}
 	for d, prefix := range [Directions]string{In: "rx-", Out: "tx-"} {
 		for reason, n := range s.Dropped[d] {

@@ -373,3 +373,70 @@ func openTAP(b *testing.B, p *wire.Port) int {
 	}
 	return fd
 }
+
+// A switch's port has what every port has: a link that is cut is no link to the
+// engine, filters drop, and a delay delays, out of a batch too.
+func TestPortRules(t *testing.T) {
+	var s *ethsw.Switch
+	c := running(t, func(out fabric.Output) fabric.Engine {
+		s = ethsw.New(out)
+		return s
+	})
+	add := func(n int) (*wire.Port, net.Conn) {
+		return plug(t, c, n, func() error { return s.AddPort(n, ethsw.Config{Mode: ethsw.Access, VLAN: 1}) })
+	}
+	p1, one := add(1)
+	p2, two := add(2)
+	const first, second = "ffffffffffff 020000000001 0806 11*46", "ffffffffffff 020000000001 0806 22*46"
+
+	const delay = 20 * time.Millisecond
+	p1.SetImpairments(wire.Impairment{Delay: delay}, wire.Impairment{})
+	p2.SetImpairments(wire.Impairment{}, wire.Impairment{Delay: delay})
+	began := time.Now()
+	send(t, one, first)
+	send(t, one, second)
+	receive(t, two, first)
+	if d := time.Since(began); d < 2*delay {
+		t.Errorf("a frame took %v through two delays of %v", d, delay)
+	}
+	receive(t, two, second)
+	p1.SetImpairments(wire.Impairment{}, wire.Impairment{})
+	p2.SetImpairments(wire.Impairment{}, wire.Impairment{})
+
+	filters, err := wire.ParseFilter("freq_drop 2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p2.SetFilters(filters)
+	send(t, one, first)
+	send(t, one, second)
+	send(t, one, first)
+	receive(t, two, first)
+	receive(t, two, first)
+	if n := p2.Stats().Reasons(); len(n) != 1 || n["tx-filter"] != 1 {
+		t.Errorf("dropped: %v", n)
+	}
+	p2.SetFilters(wire.Filters{})
+
+	var up bool
+	p2.SetLink(false)
+	c.Do(func(int64) {}) // the switch knows
+	before := p2.Stats()
+	send(t, one, second)
+	send(t, two, first)
+	for deadline := time.Now().Add(10 * time.Second); p2.Stats().RxDrops == 0 || p1.Stats().RxFrames < 6; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%+v, %+v", p1.Stats(), p2.Stats())
+		}
+	}
+	if after := p2.Stats(); after.TxFrames != before.TxFrames || after.RxFrames != before.RxFrames || after.Dropped[wire.In][wire.NoLink] != 1 {
+		t.Errorf("without a link: %+v", after)
+	}
+	p2.SetLink(true)
+	c.Do(func(int64) { up = c.ports.Get(2).up })
+	if !up {
+		t.Error("the switch knows of no link")
+	}
+	send(t, one, first)
+	receive(t, two, first)
+}
