@@ -440,3 +440,30 @@ func TestRulesChangeWhileFramesFlow(t *testing.T) {
 	}
 	p.Close()
 }
+
+// What a frame pays for what a port does to it; the wire costs nothing.
+func BenchmarkPort(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		set  func(*Port)
+	}{
+		{"nothing", func(*Port) {}},
+		{"a filter", func(p *Port) { p.SetFilters(filters(b, "out freq_drop 1000")) }},
+		{"a monitor", func(p *Port) { p.AddMonitor(idle{}) }},
+		{"loss", func(p *Port) { p.SetImpairments(Impairment{}, Impairment{Loss: 0.01}) }},
+		{"delay", func(p *Port) { p.SetImpairments(Impairment{}, Impairment{Delay: time.Microsecond}) }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			bench := newBench(b)
+			bench.port.Plug(NewNull())
+			c.set(bench.port)
+			bench.settle()
+			frame := make([]byte, 64)
+			b.ReportAllocs()
+			for b.Loop() {
+				bench.now += 100
+				bench.port.Send(frame)
+			}
+		})
+	}
+}

@@ -44,7 +44,7 @@ const MaxSnaplen = 65535
 const (
 	// queueSize is how many bytes wait for a reader; as many again may be in the
 	// middle of being written.
-	queueSize = 2 << 20
+	queueSize = 4 << 20
 	// keepSize is the largest buffer that is kept while nothing waits.
 	keepSize = 256 << 10
 	// closeTime is how long Close waits for what is queued to be written.

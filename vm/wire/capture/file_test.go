@@ -136,7 +136,7 @@ func TestSlowReader(t *testing.T) {
 	defer r.Close()
 	c := start(t, w, Options{Format: FormatStream})
 	frame := make([]byte, 1500)
-	const n = 20_000
+	const n = 10_000
 	for i := range n {
 		binary.BigEndian.PutUint32(frame, uint32(i))
 		began := time.Now()
@@ -461,5 +461,26 @@ func TestLinkTypes(t *testing.T) {
 	}
 	if _, err := DefaultLinkType("isdn", ""); err == nil || !strings.Contains(err.Error(), "ethernet, serial, pos or atm") {
 		t.Error(err)
+	}
+}
+
+// What a captured frame costs the machine.
+func BenchmarkFile(b *testing.B) {
+	f, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	c, err := New(f, Options{LinkType: Ethernet})
+	if err != nil {
+		b.Fatal(err)
+	}
+	frame := make([]byte, 64)
+	b.ReportAllocs()
+	for b.Loop() {
+		c.Frame(wire.In, noon, frame)
+	}
+	b.ReportMetric(float64(c.Stats().Dropped)/float64(b.N), "dropped")
+	if err := c.Close(); err != nil {
+		b.Fatal(err)
 	}
 }
