@@ -49,7 +49,7 @@ named in result, and in info until then.
                    duplicate 1% reorder 1% rate 2mbit limit 1000
         live.pcap  the frames from now on (waits)
         capture.pcap   made by touch, it grows until rm
-    SWITCH/        ctl errors status state stats log ports/, and of an ETHSW
+    SWITCH/        ctl errors status state info stats log ports/, and of an ETHSW
       mac          the table of stations; write clear to empty it
 
 The console is also on the TCP port in status: telnet 127.0.0.1 PORT.

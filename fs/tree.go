@@ -182,7 +182,7 @@ var (
 	routerFiles = slices.Concat([]string{"ctl", "errors"}, emud.Verbs,
 		[]string{"state", "info", "stats", "log", "console", "console.log", "tty", "startup-config", "private-config", "nvram"},
 		emud.StorageNames, []string{"ports"})
-	switchFiles = []string{"ctl", "errors", "status", "state", "stats", "mac", "log", "ports"}
+	switchFiles = []string{"ctl", "errors", "status", "state", "info", "stats", "mac", "log", "ports"}
 )
 
 // deviceDir is the directory of a router or of a virtual switch. A lab file can
