@@ -69,6 +69,7 @@ func Bin(t testing.TB) string {
 type Daemon struct {
 	t                             testing.TB
 	bin                           string
+	where                         func(func() error) error
 	Mount, State, Runtime, Prefix string
 	cmd                           *exec.Cmd
 	exited                        chan struct{}
@@ -81,16 +82,33 @@ func Start(t testing.TB) *Daemon { t.Helper(); return StartIn(t, "") }
 // StartIn is Start for programs in a folder of the test's own; empty: those of Bin.
 func StartIn(t testing.TB, bin string) *Daemon {
 	t.Helper()
+	return start(t, bin, nil)
+}
+
+// StartWhere is Start for a daemon on another machine: where calls a function in a
+// network namespace of the test's own. What connects to the daemon's ports must do
+// so there.
+func StartWhere(t testing.TB, where func(func() error) error) *Daemon {
+	t.Helper()
+	return start(t, "", where)
+}
+
+func start(t testing.TB, bin string, where func(func() error) error) *Daemon {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("SKIP: not root: no daemon with mounts and namespaces is tested")
 	}
 	sweep()
-	ConsolePorts(t)
+	if where == nil {
+		ConsolePorts(t)
+		where = func(fn func() error) error { return fn() }
+	}
 	n := counter.Add(1)
 	dir := fmt.Sprintf("/tmp/dynemu-test-%d-%d", os.Getpid(), n)
 	d := &Daemon{
 		t:       t,
 		bin:     bin,
+		where:   where,
 		Mount:   filepath.Join(dir, "mount"),
 		State:   filepath.Join(dir, "state"),
 		Runtime: filepath.Join(dir, "runtime"),
@@ -147,7 +165,7 @@ func (d *Daemon) Run() {
 	}
 	d.cmd.Stdout, d.cmd.Stderr = logFile, logFile
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := d.cmd.Start(); err != nil {
+	if err := d.where(d.cmd.Start); err != nil {
 		d.t.Fatal(err)
 	}
 	d.exited = make(chan struct{})
@@ -207,7 +225,10 @@ func (d *Daemon) Leftovers() []string {
 	for _, pid := range processes(filepath.Dir(d.State)) {
 		left = append(left, fmt.Sprintf("process %d", pid))
 	}
-	if out, err := exec.Command("ip", "-br", "link").Output(); err == nil && bytes.Contains(out, []byte(d.Prefix)) {
+	var links bytes.Buffer
+	list := exec.Command("ip", "link")
+	list.Stdout = &links
+	if err := errors.Join(d.where(list.Start), list.Wait()); err == nil && bytes.Contains(links.Bytes(), []byte("for "+d.Prefix+":")) {
 		left = append(left, "an interface")
 	}
 	return left
