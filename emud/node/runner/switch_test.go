@@ -17,7 +17,7 @@ import (
 )
 
 // newTestSwitch returns a running switch whose ports have null wires.
-func newTestSwitch(t *testing.T, spec node.SwitchSpec) *virtualSwitch {
+func newTestSwitch(t testing.TB, spec node.SwitchSpec) *virtualSwitch {
 	t.Helper()
 	r := &runner{
 		conns: map[*node.Conn]bool{}, log: &logger{w: io.Discard}, captures: map[string]*capturing{}, events: make(chan event, maxEvents),
@@ -233,4 +233,45 @@ func TestRequestsAtOnce(t *testing.T) {
 	if len(r.captures) > 0 {
 		t.Errorf("captures after the end: %v", r.captures)
 	}
+}
+
+// No request ends the node, and one that is refused changes nothing.
+func FuzzRequests(f *testing.F) {
+	ops := []string{node.OpConfigure, node.OpPlug, node.OpUnplug, node.OpCarrier, node.OpFilter, node.OpImpair, node.OpOutlet, node.OpNoOutlet, node.OpCapture,
+		node.OpNoCapture, node.OpInterface, node.OpNoInterface, node.OpTable, node.OpClearTable, node.OpSwitchStatus, node.OpSuspend, node.OpStatus, node.OpHello, "dance"}
+	for i := range ops {
+		f.Add(byte(i), []byte(`{"port":"1","kind":"null","up":true,"text":"none","id":"x"}`))
+	}
+	f.Add(byte(0), []byte(`{"type":"FRSW","ports":[{"number":1,"kind":"serial"},{"number":7,"kind":"serial","wire":"null"}],"circuits":[{"from":{"port":1,"dlci":16,"vpi":-1,"vci":-1},"to":{"port":7,"dlci":1007,"vpi":-1,"vci":-1}}]}`))
+	f.Add(byte(4), []byte(`{"port":"2","text":"in freq_drop 3; out freq_drop -1"}`))
+	f.Add(byte(5), []byte(`{"port":"2","text":"both delay 10ms jitter 2ms loss 1% rate 2mbit"}`))
+	spec := node.SwitchSpec{Type: node.FrameRelaySwitch, Ports: []node.SwitchPortSpec{{Number: 1, Kind: node.KindSerial}, {Number: 2, Kind: node.KindSerial}}}
+	f.Fuzz(func(t *testing.T, op byte, body []byte) {
+		if !json.Valid(body) {
+			body = nil
+		}
+		d := newTestSwitch(t, spec)
+		d.r.started = make(chan struct{})
+		close(d.r.started)
+		say := func() string {
+			b, err := json.Marshal(d.r.hello())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(b) + d.describe()
+		}
+		before := say()
+		m := &node.Received{Message: node.Message{Op: ops[int(op)%len(ops)], Body: body}, Files: map[string]*os.File{}}
+		answer, content, err := d.r.handle(m)
+		if content != nil {
+			content.Close()
+		}
+		if _, jsonErr := json.Marshal(answer); jsonErr != nil {
+			t.Fatal(jsonErr)
+		}
+		if after := say(); err != nil && after != before {
+			t.Fatalf("%s %s was refused (%v) and changed\n%s\nto\n%s", m.Op, body, err, before, after)
+		}
+		d.r.endWires()
+	})
 }
