@@ -36,7 +36,7 @@ type Node struct {
 	proc *process
 
 	mu       sync.Mutex
-	spec     Spec  // Lab and Device stay; Config.Slots and Ports follow the cards
+	spec     Spec  // Lab and Device stay; Config.Slots, Switch and Ports follow
 	conn     *Conn // nil while there is no connection
 	nextID   uint64
 	pending  map[uint64]chan *Received
@@ -52,7 +52,7 @@ type Node struct {
 }
 
 // Spec returns the description that the node was started with, brought in line
-// with the cards that were moved since.
+// with what was changed since: cards, ports, what is plugged into them and set there.
 func (n *Node) Spec() Spec {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -411,7 +411,8 @@ func (n *Node) Status() (Status, error) {
 	return s, nil
 }
 
-// Suspend makes the router stand still.
+// Suspend makes the router stand still. A switch, which has no processor, refuses, also
+// Resume and Reset.
 func (n *Node) Suspend() error { return n.do(OpSuspend, nil, nil) }
 
 // Resume lets a suspended router go on.

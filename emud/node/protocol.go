@@ -22,7 +22,7 @@ const ProtocolVersion = 1
 // the other side answers with one OpReply of the same ID.
 const (
 	OpHello      = "hello"       // reply: Hello
-	OpStart      = "start"       // body: Spec, with the descriptors of Files; reply once the router runs
+	OpStart      = "start"       // body: Spec, with the descriptors of Files; reply once the device runs: Hello
 	OpStatus     = "status"      // reply: Status
 	OpSuspend    = "suspend"     //
 	OpResume     = "resume"      //

@@ -75,14 +75,14 @@ type record struct {
 }
 
 // startTimeout bounds the wait for a new process to say hello, and then for the
-// router to run.
+// device to run.
 const startTimeout = 30 * time.Second
 
 // helloTimeout bounds the wait for a running node to say hello.
 const helloTimeout = 5 * time.Second
 
-// Start starts a node for spec and returns when its router runs. The caller
-// keeps the files and closes its copies. When the router cannot run (say, for
+// Start starts a node for spec and returns when its device runs. The caller
+// keeps the files and closes its copies. When the device cannot run (say, for
 // its image), the node ends and the error is what the node said.
 func Start(opt Options, spec Spec, f Files) (*Node, error) {
 	if spec.Lab == "" || spec.Device == "" || strings.ContainsAny(spec.Lab+spec.Device, "/\x00") {
@@ -120,7 +120,7 @@ func Start(opt Options, spec Spec, f Files) (*Node, error) {
 	return n, nil
 }
 
-// start spawns the process and has it run the router. On failure no process is
+// start spawns the process and has it run the device. On failure no process is
 // left.
 func (n *Node) start(listener *os.File, f Files) error {
 	cmd, err := n.opt.spawn(n.spec, listener, f.Log)

@@ -7,10 +7,11 @@ import (
 	"dynemu/vm/mips"
 )
 
-// Status is what a node says of its router.
+// Status is what a node says of its device. What tells of a processor is zero for a
+// switch.
 type Status struct {
 	State  State         `json:"state"`
-	Uptime time.Duration `json:"uptime_ns"` // since the router was started
+	Uptime time.Duration `json:"uptime_ns"` // since the device was started
 	// Instructions is how many the guest has executed, Rate how many a second
 	// lately.
 	Instructions uint64  `json:"instructions"`
