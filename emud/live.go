@@ -203,9 +203,13 @@ func (s *liveStream) open(n Node) {
 // pump copies frames from the nodes that run the device, one after the other, until ctx
 // ends or the device is gone.
 func (s *liveStream) pump(ctx context.Context) {
-	for ctx.Err() == nil {
+	for {
 		if s.r != nil {
 			s.copy(ctx)
+			s.r = nil
+		}
+		if ctx.Err() != nil {
+			return
 		}
 		last := s.node
 		wait, cancel := context.WithTimeout(ctx, liveRescan)
