@@ -128,6 +128,11 @@ func (l *Lab) openNIO(m medium, n Node, port lab.End, nio lab.NIO) error {
 	var own owned
 	defer own.close()
 	net := l.d.opt.Network
+	if m == outlet { // one whose NIO broke still holds the cable
+		if err := n.NoOutlet(port.Port); err != nil {
+			return err
+		}
+	}
 	o, err := net.OpenNIO(nio)
 	if err != nil {
 		return err
