@@ -34,6 +34,7 @@ func TestFigures(t *testing.T) {
 	t.Run("ping", ping)
 	t.Run("forward", forward)
 	t.Run("switches", switches)
+	t.Run("links", links)
 	t.Run("memory", memory)
 	t.Run("interrupts", interrupts)
 	t.Run("pauses", pauses)
