@@ -121,7 +121,11 @@ func (dev *Device) capture(n Node, p lab.Port, c captureKept, fresh bool) error 
 		return err
 	}
 	defer f.Close()
-	return n.Capture(node.CaptureRequest{ID: c.Name, Port: p.Name, LinkType: c.LinkType}, f)
+	linkType := c.LinkType
+	if t, err := dev.linkType(p); err == nil && linkType == "" {
+		linkType = t.String()
+	}
+	return n.Capture(node.CaptureRequest{ID: c.Name, Port: p.Name, LinkType: linkType}, f)
 }
 
 // StopCapture ends a capture, all of the port's when name is empty. The file

@@ -61,7 +61,11 @@ var (
 
 // linkType is that of the port's frames, as far as that is known.
 func (dev *Device) linkType(p lab.Port) (capture.LinkType, error) {
-	return capture.DefaultLinkType(string(p.Kind), capture.Encapsulation(dev.portState(p.Name).encapsulation))
+	e := capture.Encapsulation(dev.portState(p.Name).encapsulation)
+	if e == "" && dev.lab.framesLookLikeFrameRelay(lab.End{Device: dev.name, Port: p.Name}) {
+		e = capture.EncapsulationFrameRelay
+	}
+	return capture.DefaultLinkType(string(p.Kind), e)
 }
 
 // OpenLive opens a stream of one port.

@@ -609,6 +609,9 @@ func (n *Node) Status() (emud.NodeStatus, error) {
 		if p.Name == "f0/0" {
 			s.RxFrames = 7
 		}
+		if n.spec.Switch != nil && n.spec.Switch.Type == node.FrameRelaySwitch {
+			s.Encapsulation = string(capture.EncapsulationFrameRelay)
+		}
 		ports[p.Name] = s
 	}
 	return emud.NodeStatus{Stats: []emud.Fact{{Name: "uptime-seconds", Value: "1"}}, Ports: ports}, nil
