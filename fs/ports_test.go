@@ -13,9 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"dynemu/vm/wire"
 	"github.com/gopacket/gopacket/layers"
 	"github.com/gopacket/gopacket/pcapgo"
+	"dynemu/vm/wire"
 )
 
 // wires is a lab with a switch and every kind of port.
