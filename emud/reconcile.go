@@ -358,13 +358,13 @@ func (l *Lab) configureSwitches(rep *report) {
 func (dev *Device) configure(n Node, now, want node.SwitchSpec) error {
 	var own owned
 	defer own.close()
-	had := map[int]bool{}
+	had := map[int]string{}
 	for _, p := range now.Ports {
-		had[p.Number] = true
+		had[p.Number] = p.Kind
 	}
-	var fresh []lab.Port
+	var fresh []lab.Port // those that change their kind lose their wire too
 	for _, p := range dev.wants().ports() {
-		if !had[p.Index] {
+		if had[p.Index] != string(p.Kind) {
 			fresh = append(fresh, p)
 		}
 	}
