@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"regexp"
 	"strings"
 	"syscall"
@@ -161,8 +162,11 @@ func TestCarrier(t *testing.T) {
 		out := ""
 		for _, name := range []string{"R1", "R2"} {
 			out += fmt.Sprintf("%s is process %d\n", name, l.NodePID("carrier", name))
-			links := l.machine.run("ip -n " + l.netns(name) + " -o link")
-			for _, line := range regexp.MustCompile(`(?m)^\d+: [^:]+: <[^>]*>`).FindAllString(links, -1) {
+			links, err := exec.Command("ip", "-n", l.netns(name), "-o", "link").Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, line := range regexp.MustCompile(`(?m)^\d+: [^:]+: <[^>]*>`).FindAllString(string(links), -1) {
 				out += name + " " + line + "\n"
 			}
 		}

@@ -21,9 +21,11 @@ import (
 	"dynemu/tests/traffic"
 )
 
-// running is a lab on a machine of its own, with the consoles of its routers.
+// running is a lab on a machine of its own, as far as the network goes, with the
+// consoles of its routers.
 type running struct {
-	*machine
+	*testlab.Daemon
+	host     *space
 	t        *testing.T
 	name     string
 	text     string
@@ -33,12 +35,12 @@ type running struct {
 // run has a daemon run a lab.
 func run(t *testing.T, name, text string) *running {
 	t.Helper()
-	return runOn(t, newMachine(t), name, text)
+	return runOn(t, newSpace(t), name, text)
 }
 
-func runOn(t *testing.T, m *machine, name, text string) *running {
+func runOn(t *testing.T, host *space, name, text string) *running {
 	t.Helper()
-	l := &running{machine: m, t: t, name: name, consoles: map[string]*console.Console{}}
+	l := &running{Daemon: testlab.StartWhere(t, host.try), host: host, t: t, name: name, consoles: map[string]*console.Console{}}
 	l.edit(text)
 	return l
 }
@@ -129,7 +131,7 @@ func (l *running) pings(name, to string) {
 			return
 		}
 	}
-	l.t.Fatalf("%s: ping %s: %d of %d came back\n%s", name, to, got, sent, l.show(name, "show ip interface brief"))
+	l.t.Fatalf("%s: ping %s: %d of %d came back\n%s%s", name, to, got, sent, l.show(name, "show ip interface brief"), l.command("ports", l.name))
 }
 
 // silent expects that no echo comes back.

@@ -168,9 +168,9 @@ func TestFrameRelay1(t *testing.T) {
 
 func TestEthsw1(t *testing.T) {
 	t.Parallel()
-	s, m := newSpace(t), newMachine(t)
-	veth(m.space, "eth7", s, "far")
-	l := runOn(t, m, "ethsw", strings.Replace(ethsw1, "INTERFACE", "eth7", 1))
+	s, host := newSpace(t), newSpace(t)
+	veth(host, "eth7", s, "far")
+	l := runOn(t, host, "ethsw", strings.Replace(ethsw1, "INTERFACE", "eth7", 1))
 	l.startAll("R1", "R2", "R3")
 	far := s.open("linux_eth:far")
 	for i := 1; i <= 3; i++ {
