@@ -13,10 +13,11 @@ import (
 // what is older than that is dropped.
 const consoleBuffer = 256 << 10
 
-// Console is an open console of a device. It reads what is printed from the
+// Console is an open console of a device, or its open AUX port. It reads what is printed from the
 // moment of Open, over as many runs of the device as it is open for.
 type Console struct {
 	dev    *Device
+	dial   func(n Node, replay bool) (Conn, error)
 	cancel context.CancelFunc
 
 	mu    sync.Mutex
@@ -28,9 +29,14 @@ type Console struct {
 
 // OpenConsole opens the device's console. Nothing is read from the node unless
 // read is set.
-func (dev *Device) OpenConsole(read bool) *Console {
+func (dev *Device) OpenConsole(read bool) *Console { return dev.openConsole(Node.Console, read) }
+
+// OpenAUX is OpenConsole for the AUX port.
+func (dev *Device) OpenAUX(read bool) *Console { return dev.openConsole(Node.AUX, read) }
+
+func (dev *Device) openConsole(dial func(Node, bool) (Conn, error), read bool) *Console {
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &Console{dev: dev, cancel: cancel, more: make(chan struct{})}
+	c := &Console{dev: dev, dial: dial, cancel: cancel, more: make(chan struct{})}
 	if read {
 		// A running node is connected to before this returns, so that nothing
 		// printed from now on is missed.
@@ -44,7 +50,7 @@ func (dev *Device) OpenConsole(read bool) *Console {
 }
 
 func (c *Console) connect(n Node, replay bool) {
-	conn, err := n.Console(replay)
+	conn, err := c.dial(n, replay)
 	if err != nil {
 		return
 	}
@@ -141,7 +147,7 @@ func (c *Console) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	if conn == nil {
-		if conn, err = n.Console(false); err != nil {
+		if conn, err = c.dial(n, false); err != nil {
 			return 0, err
 		}
 		defer conn.Close()

@@ -107,6 +107,8 @@ type Node interface {
 	// Console opens a connection that carries what the console prints from now
 	// on, after what it printed before if replay is set, and takes keystrokes.
 	Console(replay bool) (Conn, error)
+	// AUX is Console for the AUX port.
+	AUX(replay bool) (Conn, error)
 	// ConsoleLog is what the console printed so far.
 	ConsoleLog() ([]byte, error)
 	NVRAM() ([]byte, error)

@@ -199,6 +199,8 @@ func (p *process) Stop() error { return p.Node.Stop(context.Background()) }
 
 func (p *process) Console(replay bool) (Conn, error) { return p.Node.Console(false, replay) }
 
+func (p *process) AUX(replay bool) (Conn, error) { return p.Node.Console(true, replay) }
+
 func (p *process) Status() (NodeStatus, error) {
 	s, err := p.Node.Status()
 	if err != nil {

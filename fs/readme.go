@@ -35,6 +35,7 @@ named in result, and in info until then.
       info stats   facts and counters
       log          the emulator's log of this device
       console      read: what is printed from now on (waits); write: keystrokes
+      aux          the same of the AUX port
       console.log  what was printed so far
       tty          the console as a terminal: screen labs/NAME/DEVICE/tty
       startup-config private-config        in NVRAM, of a running router too

@@ -180,7 +180,7 @@ func (t *Tree) labDir(name string) *dir {
 // What the folder of a device has.
 var (
 	routerFiles = slices.Concat([]string{"ctl", "errors"}, emud.Verbs,
-		[]string{"state", "info", "stats", "log", "console", "console.log", "tty", "startup-config", "private-config", "nvram"},
+		[]string{"state", "info", "stats", "log", "console", "console.log", "tty", "aux", "startup-config", "private-config", "nvram"},
 		emud.StorageNames, []string{"ports"})
 	switchFiles = []string{"ctl", "errors", "status", "state", "info", "stats", "mac", "log", "ports"}
 )
@@ -210,6 +210,17 @@ func (t *Tree) deviceDir(labName, name string) *dir {
 		}
 		return fn(dev)
 	}
+	terminal := func(open func(*emud.Device, bool) *emud.Console) func(string) entry {
+		return func(path string) entry {
+			return &stream{base: t.base(path, storageMode), open: func(read bool) (source, error) {
+				dev := find()
+				if dev == nil {
+					return nil, syscall.ENOENT
+				}
+				return open(dev, read), nil
+			}}
+		}
+	}
 	f := files{
 		"ctl": func(path string) entry {
 			return &control{base: t.base(path, ctlMode), show: with(func(dev *emud.Device) ([]byte, error) {
@@ -236,15 +247,8 @@ func (t *Tree) deviceDir(labName, name string) *dir {
 			}
 			return b, err
 		})),
-		"console": func(path string) entry {
-			return &stream{base: t.base(path, storageMode), open: func(read bool) (source, error) {
-				dev := find()
-				if dev == nil {
-					return nil, syscall.ENOENT
-				}
-				return dev.OpenConsole(read), nil
-			}}
-		},
+		"console":     terminal((*emud.Device).OpenConsole),
+		"aux":         terminal((*emud.Device).OpenAUX),
 		"console.log": t.text(secretMode, with((*emud.Device).ConsoleLog)),
 		"tty": func(path string) entry {
 			if dev := find(); dev == nil || dev.TTY() == "" {

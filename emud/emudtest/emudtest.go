@@ -414,10 +414,9 @@ type process struct {
 	state   node.State
 	nvram   []byte
 	store   *os.File
-	log     []byte
+	console terminal
+	aux     terminal
 	plugged map[string]*os.File
-	viewers []net.Conn
-	typed   []byte
 	plugs   int
 	done    chan struct{}
 	shut    map[string]bool
@@ -475,7 +474,7 @@ func (h *Nodes) Start(spec node.Spec, files node.Files) (emud.Node, error) {
 		copy(p.nvram, stored)
 	}
 	fmt.Fprintf(files.Log, "%s started\n", spec.Device)
-	p.log = []byte("booting " + spec.Device + "\r\n")
+	p.console.log = []byte("booting " + spec.Device + "\r\n")
 	n := &Node{process: p, released: make(chan struct{})}
 	h.running[key] = n
 	h.Starts.Add(1)
@@ -520,7 +519,7 @@ func (p *process) end(state node.State, reason string) {
 	for _, c := range p.captures {
 		c.Close()
 	}
-	for _, v := range p.viewers {
+	for _, v := range slices.Concat(p.console.viewers, p.aux.viewers) {
 		v.Close()
 	}
 	if p.store != nil {
@@ -534,20 +533,32 @@ func (p *process) end(state node.State, reason string) {
 func (n *Node) Kill() { n.end(node.Crashed, "killed (signal: killed)") }
 
 // Print has the guest print text.
-func (n *Node) Print(text string) {
+func (n *Node) Print(text string) { n.print(&n.console, text) }
+
+// PrintAUX is Print for the AUX port.
+func (n *Node) PrintAUX(text string) { n.print(&n.aux, text) }
+
+func (n *Node) print(t *terminal, text string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.log = append(n.log, text...)
-	for _, v := range n.viewers {
+	t.log = append(t.log, text...)
+	for _, v := range t.viewers {
 		v.Write([]byte(text))
 	}
 }
 
-// Typed is what was typed so far.
+// Typed is what was typed at the console so far.
 func (n *Node) Typed() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return string(n.typed)
+	return string(n.console.typed)
+}
+
+// TypedAUX is Typed for the AUX port.
+func (n *Node) TypedAUX() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return string(n.aux.typed)
 }
 
 // Plugs counts calls of Plug.
@@ -830,8 +841,19 @@ func (n *Node) Unplug(port string) error {
 	return nil
 }
 
+// terminal is a console line: what was printed and typed at it, and who looks.
+type terminal struct {
+	log, typed []byte
+	viewers    []net.Conn
+}
+
 // Console opens a console.
-func (n *Node) Console(replay bool) (emud.Conn, error) {
+func (n *Node) Console(replay bool) (emud.Conn, error) { return n.open(&n.console, replay) }
+
+// AUX opens the AUX port.
+func (n *Node) AUX(replay bool) (emud.Conn, error) { return n.open(&n.aux, replay) }
+
+func (n *Node) open(t *terminal, replay bool) (emud.Conn, error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
@@ -847,16 +869,16 @@ func (n *Node) Console(replay bool) (emud.Conn, error) {
 	}
 	n.mu.Lock()
 	if replay {
-		_, _ = conns[1].Write(n.log) // to a reader that is gone
+		_, _ = conns[1].Write(t.log) // to a reader that is gone
 	}
-	n.viewers = append(n.viewers, conns[1])
+	t.viewers = append(t.viewers, conns[1])
 	n.mu.Unlock()
 	go func() {
 		buf := make([]byte, 100)
 		for {
 			k, err := conns[1].Read(buf)
 			n.mu.Lock()
-			n.typed = append(n.typed, buf[:k]...)
+			t.typed = append(t.typed, buf[:k]...)
 			n.mu.Unlock()
 			if err != nil {
 				return
@@ -870,7 +892,7 @@ func (n *Node) Console(replay bool) (emud.Conn, error) {
 func (n *Node) ConsoleLog() ([]byte, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return append([]byte(nil), n.log...), nil
+	return append([]byte(nil), n.console.log...), nil
 }
 
 // NVRAM is the content of the NVRAM.
@@ -981,7 +1003,7 @@ func (n *Node) LastConsole() []byte {
 	if n.state == node.Crashed {
 		return nil
 	}
-	return n.log
+	return n.console.log
 }
 
 // Release gives the connection up.
