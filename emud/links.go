@@ -218,7 +218,7 @@ func (l *Lab) carrier(e lab.End) bool {
 	switch {
 	case !ok || l.isCut(e, far):
 		return false
-	case far.LAN != "" || far.NIO.Type == "host":
+	case far.LAN != "":
 		return true
 	case far.NIO.Type != "":
 		return l.nioOpen(linkKey(k))
@@ -281,8 +281,7 @@ func (l *Lab) plug(key string, w madeLink) (madeLink, error) {
 	case shared:
 		return w, net.Attach(l.name, far.LAN, l.endpoint(port), up)
 	case host:
-		err := net.LinkHost(l.endpoint(port), far.NIO.Interface, far.NIO.Address, up)
-		l.noteNIO(key, err)
+		l.noteNIO(key, net.LinkHost(l.endpoint(port), far.NIO.Interface, far.NIO.Address, up))
 		return w, nil
 	case outlet, direct:
 		w = l.plugNIO(key, w)

@@ -255,7 +255,7 @@ func (l *Lab) usesHost(ifname string) bool {
 		return false
 	}
 	for _, k := range l.topo.Links {
-		if _, far := (madeLink{A: k.A, B: k.B}).ends(); hostInterface(far.NIO) == ifname {
+		if _, far := (madeLink{A: k.A, B: k.B}).ends(); far.NIO.Interface == ifname {
 			return true
 		}
 	}
@@ -263,19 +263,19 @@ func (l *Lab) usesHost(ifname string) bool {
 }
 
 // hostChanged takes the carrier from the ports that are joined to an interface of the
-// host, or gives it to them.
+// host, or gives it to them. An interface that the daemon makes, it makes again.
 func (l *Lab) hostChanged(ifname string, up bool) {
 	l.op.Lock()
 	defer l.op.Unlock()
 	uses := func(w madeLink) bool {
 		_, far := w.ends()
-		return hostInterface(far.NIO) == ifname
+		return far.NIO.Interface == ifname
 	}
 	for key, w := range l.rec.Wires {
 		if !uses(w) {
 			continue
 		}
-		if port, _ := w.ends(); !up && l.running(port.Device) != nil {
+		if port, far := w.ends(); !up && hostInterface(far.NIO) != "" && l.running(port.Device) != nil {
 			w.Nodes[0] = ""
 			l.rec.Wires[key] = w
 			l.noteNIO(key, fmt.Errorf("this machine has no interface %s that is up", ifname))

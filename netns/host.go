@@ -18,6 +18,9 @@ const HostMTU = 1500
 // exists but was not made for this port.
 var ErrHostInterface = errors.New("interface of the host exists and is not this port's")
 
+// ErrHostDown is returned where the host's end of a link is set down.
+var ErrHostDown = errors.New("it is set down")
+
 // LinkHost joins the Ethernet port to an interface hostIf, which it makes, in the
 // host's namespace: the one that the process was started in. The interface has
 // the address (ADDRESS/LEN, or "" for none), and IPv6 only if that is the kind of
@@ -25,7 +28,8 @@ var ErrHostInterface = errors.New("interface of the host exists and is not this 
 // carrier when the port is up as in LinkVeth and nobody set the interface down.
 //
 // An interface hostIf that is there and is none of this port is an error that
-// wraps ErrHostInterface.
+// wraps ErrHostInterface. When the port is up but somebody has set the interface
+// down, all is done but the error wraps ErrHostDown.
 func (m *Manager) LinkHost(port Endpoint, hostIf, address string, up bool) error {
 	if err := errors.Join(m.checkPort(port), checkIfname(hostIf)); err != nil {
 		return err
@@ -91,7 +95,10 @@ func (m *Manager) linkHost(port Endpoint, hostIf string, addr *netlink.Addr, up 
 	if up && far.Attrs().RawFlags&unix.IFF_UP == 0 {
 		// Somebody has set the host's end down. It gets its carrier at once, which
 		// WatchHost tells, when that is undone.
-		return errors.Join(h.dropCarrier(p.tap), h.setUp(p.end, true))
+		if err := errors.Join(h.dropCarrier(p.tap), h.setUp(p.end, true)); err != nil {
+			return err
+		}
+		return ErrHostDown
 	}
 	on, err := turn(up, p)
 	if err != nil || !on {

@@ -173,7 +173,9 @@ func TestHostLinkCarrierAndOwner(t *testing.T) {
 
 	// The host's people set it down, and up again.
 	must(t, exec.Command("ip", "link", "set", name, "down").Run())
-	must(t, m.LinkHost(a, name, hostAddr+"/30", true))
+	if err := m.LinkHost(a, name, hostAddr+"/30", true); !errors.Is(err, ErrHostDown) {
+		t.Errorf("LinkHost to an interface that is set down: %v", err)
+	}
 	carrier(t, m, a, false)
 	must(t, exec.Command("ip", "link", "set", name, "up").Run())
 	if !hostCarrier(t, name) {

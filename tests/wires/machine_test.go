@@ -3,8 +3,8 @@ package wires
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -134,14 +134,13 @@ func (m *machine) carrier(lab, device, port string, up bool) {
 	m.Wait(20*time.Second, fmt.Sprintf("carrier %s at %s %s", want, device, port), func() bool {
 		return m.fact(lab, device, port, "carrier") == want
 	})
-	ifname, _ := filepath.Match("[feg]*", port)
-	if !ifname {
+	ifname, err := os.ReadFile(m.Path("labs", lab, device, "ports", strings.ReplaceAll(port, "/", "-"), "ifname"))
+	if err != nil {
 		return
 	}
-	tap := strings.ReplaceAll(port, "/", "-")
-	m.Wait(5*time.Second, fmt.Sprintf("carrier %s at the TAP of %s %s", want, device, port), func() bool {
-		out := m.run("ip -n " + m.fact(lab, device, port, "netns") + " -br link show dev " + tap)
-		return strings.Contains(out, "LOWER_UP") == up
+	m.Wait(5*time.Second, fmt.Sprintf("carrier %s at the interface of %s %s", want, device, port), func() bool {
+		out := m.run("ip -d -n " + m.fact(lab, device, port, "netns") + " link show dev " + strings.TrimSpace(string(ifname)))
+		return strings.Contains(out, "LOWER_UP") == up || !strings.Contains(out, "tun type tap")
 	})
 }
 
