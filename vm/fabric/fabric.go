@@ -1,6 +1,6 @@
 // Package fabric is the ground of the virtual switches: ETHSW (ethsw), FRSW
-// (frsw), ATMSW (atmsw) and ATMBR (atmbr). A switch is pure: frames in, frames
-// out. It knows nothing of sockets, Linux or lab files; who runs one gives it
+// (frsw), ATMSW (atmsw), ATMBR (atmbr) and HUB (hub). A switch is pure: frames in,
+// frames out. It knows nothing of sockets, Linux or lab files; who runs one gives it
 // frames and the time, and takes away what comes out.
 //
 // Frames are those of Dynamips' NIOs: Ethernet from the destination address
