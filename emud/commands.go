@@ -25,10 +25,7 @@ resume        let it go on
 confreg VALUE set its configuration register, now and for later starts
 send TEXT     type TEXT and a carriage return at its console
 ` + portHelp
-	SwitchHelp = `start         run the switch
-stop          end it
-reload        stop and start
-clear mac     forget the stations (ETHSW)
+	SwitchHelp = `clear mac     forget the stations (ETHSW)
 ` + portHelp
 	portHelp = `link down|up PORT          cut the link of a port, or mend it
 capture PORT FILE [TYPE]   write what passes a port into a file of the lab's captures; TYPE is HDLC, FR, PPP, ATM or a

@@ -36,7 +36,11 @@ type Device struct {
 	ports    map[string]portState // of the running node, by name
 	starting bool                 // the node is about to be started
 	ending   bool                 // the node is being stopped on purpose
-	rest     node.State           // the state without a node: stopped or crashed
+	// reviveIn is how long a switch that crashes next waits, and revived when one
+	// crashed last.
+	reviveIn time.Duration
+	revived  time.Time
+	rest     node.State // the state without a node: stopped or crashed
 	errText  string
 	since    time.Time // of the state
 	console  []byte    // what the console of the last node printed
@@ -79,7 +83,7 @@ func newDevice(l *Lab, s section) (*Device, error) {
 		l.d.log.Error("what was kept about a device is damaged, it starts anew", "lab", l.name, "device", dev.name, "err", err)
 		dev.keep = kept{}
 	}
-	if !dev.keep.Assigned { // never seen before
+	if !dev.keep.Assigned || s.sw != nil { // never seen before
 		dev.keep.Run = s.runs()
 	}
 	return dev, nil
@@ -345,6 +349,40 @@ func (dev *Device) ended(n Node) {
 			dev.unplugged()
 		}
 	}()
+	if dev.Switch() != nil {
+		dev.revive()
+	}
+}
+
+// A switch, which nobody starts, runs again after it has crashed: after a second, and
+// later the more often that happened.
+const (
+	reviveFirst = time.Second
+	reviveLast  = time.Minute
+)
+
+// revive has a switch run again after a while.
+func (dev *Device) revive() {
+	dev.mu.Lock()
+	if time.Since(dev.revived) > 2*reviveLast {
+		dev.reviveIn = reviveFirst
+	}
+	after := dev.reviveIn
+	dev.reviveIn, dev.revived = min(2*after, reviveLast), time.Now()
+	dev.mu.Unlock()
+	time.AfterFunc(after, func() {
+		dev.lab.op.Lock()
+		defer dev.lab.op.Unlock()
+		if dev.lab.Device(dev.name) != dev || dev.running() != nil {
+			return
+		}
+		dev.mu.Lock()
+		dev.rest = node.Stopped
+		dev.mu.Unlock()
+		rep := &report{}
+		dev.lab.reconcile(rep)
+		dev.lab.d.log.Info("switch runs again", "lab", dev.lab.name, "device", dev.name, "result", oneLine(rep.String()))
+	})
 }
 
 // unplugged takes the carrier from what the device's ports are joined to, after
@@ -509,6 +547,9 @@ func contentID(data []byte) string {
 // Start starts the device and notes that it should run.
 func (dev *Device) Start() error {
 	return dev.command(func() error {
+		if err := dev.mustRoute("can be started"); err != nil {
+			return err
+		}
 		if err := dev.wish(true); err != nil {
 			return err
 		}
@@ -537,6 +578,9 @@ func (dev *Device) bring() error {
 // run.
 func (dev *Device) Stop() error {
 	return dev.command(func() error {
+		if err := dev.mustRoute("can be stopped"); err != nil {
+			return err
+		}
 		return errors.Join(dev.wish(false), dev.stop())
 	})
 }
@@ -544,6 +588,9 @@ func (dev *Device) Stop() error {
 // Reload stops and starts the device, as a power cycle does.
 func (dev *Device) Reload() error {
 	return dev.command(func() error {
+		if err := dev.mustRoute("can be reloaded"); err != nil {
+			return err
+		}
 		if err := dev.wish(true); err != nil {
 			return err
 		}
@@ -604,7 +651,7 @@ func (dev *Device) Type(keys []byte) error {
 // mustRoute refuses for a switch what only a router can do.
 func (dev *Device) mustRoute(what string) error {
 	if s := dev.Switch(); s != nil {
-		return refuse(syscall.EINVAL, "%s is a virtual switch (%s); only a router %s", dev.name, s.Type, what)
+		return refuse(syscall.EINVAL, "%s is a virtual switch (%s), always on; only a router %s", dev.name, s.Type, what)
 	}
 	return nil
 }

@@ -307,3 +307,31 @@ func TestReaders(t *testing.T) {
 		t.Errorf("left over: %q", got)
 	}
 }
+
+// A switch is always on: nobody starts or stops it, and it comes back after a crash.
+func TestSwitchIsAlwaysOn(t *testing.T) {
+	h := newHost(t)
+	h.mustApply("m", "autostart = false\n"+switched)
+	if s := h.state("m", "R1"); s != node.Stopped {
+		t.Errorf("R1 is %s", s)
+	}
+	if s := h.state("m", "S1"); s != node.Running {
+		t.Fatalf("S1 is %s", s)
+	}
+	dev := h.device("m", "S1")
+	for _, c := range []string{"start", "stop", "reload", "suspend", "resume", "confreg 0x2102", "send x"} {
+		if err := dev.Command(c); err == nil || !strings.Contains(err.Error(), "always on") {
+			t.Errorf("%s: %v", c, err)
+		}
+	}
+	if err := h.d.Lab("m").Command("stop"); err != nil {
+		t.Errorf("stop of all: %v", err)
+	}
+	if s := h.state("m", "S1"); s != node.Running {
+		t.Fatalf("S1 is %s after the lab was stopped", s)
+	}
+	h.nodes.Get("m", "S1").Kill()
+	h.eventually("S1 has crashed", func() bool { return h.state("m", "S1") == node.Crashed })
+	h.eventually("S1 runs again", func() bool { return h.state("m", "S1") == node.Running })
+	h.want("its ports", map[string]string{"S1 1": "down", "S1 3": "up"})
+}

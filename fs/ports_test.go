@@ -181,13 +181,15 @@ func TestMACTable(t *testing.T) {
 	if got := w.read("labs/x/S1/errors"); !strings.Contains(got, "accepted: clear") {
 		t.Errorf("errors: %q", got)
 	}
-	w.sh("sh", "echo stop > labs/x/S1/ctl")
+	w.nodes.Get("x", "S1").Kill()
+	w.eventually("S1 has crashed", func() bool { return w.read("labs/x/S1/state") == "crashed\n" })
 	if got := w.read("labs/x/S1/mac"); got != "" {
-		t.Errorf("table of a stopped switch: %q", got)
+		t.Errorf("table of a switch that does not run: %q", got)
 	}
 	if err := w.write("labs/x/S1/mac", "clear\n"); err == nil {
-		t.Error("the table of a stopped switch was cleared")
+		t.Error("the table of a switch that does not run was cleared")
 	}
+	w.eventually("S1 runs again", func() bool { return w.read("labs/x/S1/state") == "running\n" })
 }
 
 // frames reads a pcap file to its end.
