@@ -2,12 +2,18 @@ package wires
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"net"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"dynemu/tests/peer"
 	"dynemu/vm/wire"
@@ -157,4 +163,78 @@ func untagged(f []byte) []byte {
 		return append(bytes.Clone(f[:12]), f[16:]...)
 	}
 	return f
+}
+
+// Release 0.2.14 puts eight bytes before a frame on a TCP connection, of which ours,
+// and those of later releases, are the first four: when that is no longer so,
+// docs/fidelity.md is wrong.
+func TestDynamipsTCP(t *testing.T) {
+	debian := peer.Debian(t)
+	s := newSpace(t)
+	var l net.Listener
+	s.do(func() (err error) {
+		l, err = net.Listen("tcp", "127.0.0.1:0")
+		return err
+	})
+	defer l.Close()
+	p := peer.UDPPorts(t, 2)
+	var far *net.UDPConn
+	s.do(func() (err error) {
+		local := net.IPv4(127, 0, 0, 1)
+		far, err = net.DialUDP("udp4", &net.UDPAddr{IP: local, Port: p[1]}, &net.UDPAddr{IP: local, Port: p[0]})
+		return err
+	})
+	defer far.Close()
+	dir := t.TempDir()
+	bridge := fmt.Sprintf("a:tcp_cli:%s\nb:udp:%d:127.0.0.1:%d\n", l.Addr(), p[0], p[1])
+	if err := os.WriteFile(filepath.Join(dir, "bridge"), []byte(bridge), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	image, err := filepath.Abs("../../vm/firmware/router.elf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(debian.Path, "-b", "bridge", "-r", "64", "-T", fmt.Sprint(peer.TCPPort(t)), image)
+	cmd.Dir = dir
+	s.start(cmd)
+	if err := l.(*net.TCPListener).SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	f := frame("88b5", 100, 1)
+	want := append([]byte{0, 0, 0, 100, 0, 0, 0, 0}, f...)
+	got := make([]byte, len(want))
+	for { // until both ends of the bridge are there
+		if _, err := far.Write(f); err != nil && !errors.Is(err, unix.ECONNREFUSED) {
+			t.Fatal(err)
+		}
+		_ = c.SetReadDeadline(time.Now().Add(time.Second))
+		n, err := io.ReadFull(c, got)
+		if err == nil {
+			break
+		}
+		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("%d bytes: %v", n, err)
+		}
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("Dynamips sends %s, not %s", brief(got), brief(want))
+	}
+	if _, err := c.Write(want); err != nil {
+		t.Fatal(err)
+	}
+	if err := far.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 2048)
+	if n, err := far.Read(buf); err != nil || !bytes.Equal(buf[:n], f) {
+		t.Errorf("Dynamips received %s, %v", brief(buf[:n]), err)
+	}
 }
