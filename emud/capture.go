@@ -73,6 +73,7 @@ func (dev *Device) startCapture(p lab.Port, c captureKept) error {
 		} else {
 			f.Close()
 		}
+		dev.tellCapture(p, c.Name, "started")
 		return dev.setPort(p.Name, func(k *portKept) { k.Captures = append(k.Captures, c) })
 	})
 }
@@ -156,6 +157,7 @@ func (dev *Device) stopCapture(p lab.Port, pick func(captureKept) bool) error {
 		if n := dev.running(); n != nil {
 			errs = append(errs, n.NoCapture(c.Name))
 		}
+		dev.tellCapture(p, c.Name, "ended")
 		if c.Port {
 			if err := os.Remove(filepath.Join(dev.lab.CapturesDir(), c.Name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				errs = append(errs, err)

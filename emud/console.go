@@ -3,8 +3,6 @@ package emud
 import (
 	"context"
 	"io"
-	"sync"
-	"syscall"
 
 	"dynemu/emud/node"
 )
@@ -20,11 +18,8 @@ type Console struct {
 	dial   func(n Node, replay bool) (Conn, error)
 	cancel context.CancelFunc
 
-	mu    sync.Mutex
-	buf   []byte
-	ended bool
-	more  chan struct{} // closed and replaced when buf or ended changed
-	conn  Conn
+	*backlog
+	conn Conn // under mu
 }
 
 // OpenConsole opens the device's console. Nothing is read from the node unless
@@ -36,7 +31,7 @@ func (dev *Device) OpenAUX(read bool) *Console { return dev.openConsole(Node.AUX
 
 func (dev *Device) openConsole(dial func(Node, bool) (Conn, error), read bool) *Console {
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &Console{dev: dev, dial: dial, cancel: cancel, more: make(chan struct{})}
+	c := &Console{dev: dev, dial: dial, cancel: cancel, backlog: newBacklog()}
 	if read {
 		// A running node is connected to before this returns, so that nothing
 		// printed from now on is missed.
@@ -79,11 +74,7 @@ func (c *Console) pump(ctx context.Context, n Node) {
 			conn.Close()
 		}
 		if n = c.dev.waitNode(ctx, n); n == nil {
-			c.mu.Lock()
-			c.ended = true
-			close(c.more)
-			c.more = make(chan struct{})
-			c.mu.Unlock()
+			c.end()
 			return
 		}
 		c.mu.Lock()
@@ -100,40 +91,9 @@ func (c *Console) add(p []byte) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.buf = append(c.buf, p...)
-	if over := len(c.buf) - consoleBuffer; over > 0 {
-		c.buf = append(c.buf[:0], c.buf[over:]...)
-	}
-	close(c.more)
-	c.more = make(chan struct{})
-}
-
-// Read waits for output and copies what there is to p. It returns EINTR when
-// ctx ends, EAGAIN instead of waiting when wait is false, and 0 when the
-// device is gone.
-func (c *Console) Read(ctx context.Context, p []byte, wait bool) (int, error) {
-	for {
-		c.mu.Lock()
-		if len(c.buf) > 0 {
-			n := copy(p, c.buf)
-			c.buf = c.buf[n:]
-			c.mu.Unlock()
-			return n, nil
-		}
-		ended, more := c.ended, c.more
-		c.mu.Unlock()
-		switch {
-		case ended:
-			return 0, nil
-		case !wait:
-			return 0, syscall.EAGAIN
-		}
-		select {
-		case <-more:
-		case <-ctx.Done():
-			return 0, syscall.EINTR
-		}
-	}
+	c.buf.Write(p)
+	c.buf.Next(max(c.buf.Len()-consoleBuffer, 0))
+	c.signal()
 }
 
 // Write sends keystrokes.

@@ -56,6 +56,7 @@ type Daemon struct {
 	mu      sync.Mutex
 	labs    map[string]*Lab
 	errText string
+	events  eventReaders
 	hostUp  map[string]bool // interfaces of the host that have carrier
 
 	stopHost func() // ends watching them
@@ -324,6 +325,7 @@ func (d *Daemon) end() {
 	if stop != nil {
 		stop()
 	}
+	d.endEvents()
 	d.lock.Close()
 }
 

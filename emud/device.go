@@ -46,6 +46,8 @@ type Device struct {
 	console  []byte    // what the console of the last node printed
 	moved    chan struct{}
 	closed   bool
+
+	told told
 }
 
 // kept is what outlives the daemon about a device.
@@ -75,7 +77,7 @@ type given struct {
 }
 
 func newDevice(l *Lab, s section) (*Device, error) {
-	dev := &Device{lab: l, name: s.name(), section: s, rest: node.Stopped, since: time.Now(), moved: make(chan struct{})}
+	dev := &Device{lab: l, name: s.name(), section: s, rest: node.Stopped, since: time.Now(), moved: make(chan struct{}), told: told{state: node.Stopped}}
 	if err := os.MkdirAll(dev.dir(), 0o700); err != nil {
 		return nil, err
 	}
@@ -301,6 +303,7 @@ func (dev *Device) attach(n Node, with *lab.Router) {
 	dev.rest = node.Stopped
 	dev.signal()
 	dev.mu.Unlock()
+	dev.tellState()
 	news := make(chan struct{}, 1)
 	n.Watch(func() {
 		select {
@@ -316,6 +319,7 @@ func (dev *Device) watch(n Node, news <-chan struct{}) {
 	for {
 		select {
 		case <-news:
+			dev.tellState()
 			dev.lab.portsChanged(dev, n)
 		case <-n.Done():
 			dev.ended(n)
@@ -341,6 +345,10 @@ func (dev *Device) ended(n Node) {
 	rest := dev.rest
 	dev.signal()
 	dev.mu.Unlock()
+	dev.tellState()
+	if rest == node.Crashed {
+		dev.emit(Event{Event: EventCrash, Reason: reason})
+	}
 	dev.lab.d.log.Error("device ended by itself", "lab", dev.lab.name, "device", dev.name, "pid", n.PID(), "state", rest, "reason", reason)
 	go func() {
 		dev.lab.op.Lock()
@@ -472,6 +480,7 @@ func (dev *Device) halt() error {
 	dev.node, dev.started, dev.ports, dev.rest, dev.since = nil, nil, nil, node.Stopped, time.Now()
 	dev.signal()
 	dev.mu.Unlock()
+	dev.tellState()
 	dev.lab.d.log.Info("device stopped", "lab", dev.lab.name, "device", dev.name)
 	return err
 }
@@ -611,6 +620,7 @@ func (dev *Device) Suspend() error {
 		if err != nil {
 			return err
 		}
+		defer dev.tellState()
 		return n.Suspend()
 	})
 }
@@ -625,6 +635,7 @@ func (dev *Device) Resume() error {
 		if err != nil {
 			return err
 		}
+		defer dev.tellState()
 		return n.Resume()
 	})
 }

@@ -126,6 +126,7 @@ func (l *Lab) setResult(text string, clean bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.result, l.changed, l.clean = text, time.Now(), clean
+	l.tellResult(text, clean)
 }
 
 // Exists reports whether the lab shows in the tree: it does from the first
@@ -532,6 +533,7 @@ func (l *Lab) Remove() error {
 	l.mu.Unlock()
 	l.reconcile(&report{})
 	l.d.log.Info("lab removed", "lab", l.name)
+	l.d.emit(Event{Event: EventRemoved, Lab: l.name})
 	return l.erase()
 }
 

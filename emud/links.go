@@ -230,6 +230,7 @@ func (l *Lab) carrier(e lab.End) bool {
 func (l *Lab) tellCarriers(devices ...*Device) error {
 	var errs []error
 	for _, dev := range devices {
+		dev.tellLinks()
 		n := dev.running()
 		if n == nil || dev.isEnding() {
 			continue
@@ -403,7 +404,7 @@ func (l *Lab) look(news map[*Device]Node) {
 			}
 			for _, c := range p.Captures {
 				if c.Error != "" && dev.capturing(name, c.ID) {
-					l.d.log.Warn("a capture ended", "lab", l.name, "device", dev.name, "port", name, "file", c.ID, "reason", c.Error)
+					dev.captureFailed(name, c.ID, c.Error)
 				}
 			}
 		}

@@ -1,15 +1,12 @@
 package emud
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
-	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/gopacket/gopacket"
@@ -34,20 +31,16 @@ const liveRescan = time.Second
 // with named interfaces), from the moment that it is opened, over restarts of
 // devices. A reader who is slow misses frames, which are counted.
 type Live struct {
-	cancel context.CancelFunc
-
-	mu      sync.Mutex
-	buf     bytes.Buffer // what was not read yet
-	dropped uint64
-	ended   bool
-	more    chan struct{} // closed and replaced when buf or ended changed
+	*backlog
+	cancel  context.CancelFunc
+	dropped uint64 // under mu
 	// write puts a frame of a port into buf.
 	write func(port int, r capture.Record) error
 }
 
 func newLive() (*Live, context.Context) {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Live{cancel: cancel, more: make(chan struct{})}, ctx
+	return &Live{backlog: newBacklog(), cancel: cancel}, ctx
 }
 
 // liveID begins the names of streams among the captures of a node; what follows is of
@@ -258,46 +251,6 @@ func (v *Live) add(port int, r capture.Record) {
 		return
 	}
 	v.signal()
-}
-
-// signal wakes readers; mu is held.
-func (v *Live) signal() {
-	close(v.more)
-	v.more = make(chan struct{})
-}
-
-func (v *Live) end() {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.ended = true
-	v.signal()
-}
-
-// Read waits for something and copies what there is to p. It returns EINTR when
-// ctx ends, EAGAIN instead of waiting when wait is false, and 0 when the device
-// or lab is gone.
-func (v *Live) Read(ctx context.Context, p []byte, wait bool) (int, error) {
-	for {
-		v.mu.Lock()
-		if v.buf.Len() > 0 {
-			n, err := v.buf.Read(p)
-			v.mu.Unlock()
-			return n, err
-		}
-		ended, more := v.ended, v.more
-		v.mu.Unlock()
-		switch {
-		case ended:
-			return 0, nil
-		case !wait:
-			return 0, syscall.EAGAIN
-		}
-		select {
-		case <-more:
-		case <-ctx.Done():
-			return 0, syscall.EINTR
-		}
-	}
 }
 
 // Close ends the stream.

@@ -122,8 +122,8 @@ type Node interface {
 	// takes one out.
 	Insert(slot int, card string, ports []node.PortSpec, wires map[string]*os.File) error
 	Remove(slot int) error
-	// Watch has fn called when the node has something new to tell about its ports,
-	// which Status then does. It must not block.
+	// Watch has fn called when the node has something new to tell about its state or
+	// ports, which State and Status then do. It must not block.
 	Watch(fn func())
 	// The rest is what node.Node says of it.
 	Configure(spec node.SwitchSpec, files map[string]*os.File) error

@@ -138,7 +138,7 @@ type process struct {
 	drained chan struct{} // closed when there are no more events
 
 	mu   sync.Mutex
-	news bool // about ports, which nobody was told
+	news bool // about the state or ports, which nobody was told
 	tell func()
 }
 
@@ -146,8 +146,8 @@ func newProcess(n *node.Node) *process {
 	p := &process{Node: n, drained: make(chan struct{})}
 	go func() {
 		for e := range n.Events() {
-			if e.Port == "" {
-				p.last = e
+			p.last = e
+			if e.State == node.Stopped || e.State == node.Crashed {
 				continue
 			}
 			p.mu.Lock()
@@ -168,7 +168,7 @@ func (p *process) pass() {
 	}
 }
 
-// Watch has fn called when there is news about ports, at once if there was some.
+// Watch has fn called when there is news about the state or ports, at once if there was some.
 func (p *process) Watch(fn func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

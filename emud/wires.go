@@ -192,6 +192,9 @@ func (l *Lab) mend(w madeLink) {
 	}
 }
 
+// noLink is the state of a port with nothing plugged in, or of a device that does not run.
+const noLink = "none"
+
 // LinkState is up, down (the other end is not up), shut (the guest has shut the
 // port), cut (by SetLink) or none (nothing is plugged in, or the device does not run).
 func (dev *Device) LinkState(p lab.Port) string {
@@ -199,7 +202,7 @@ func (dev *Device) LinkState(p lab.Port) string {
 	_, far, ok := dev.lab.linkAt(e)
 	switch {
 	case !ok || dev.running() == nil:
-		return "none"
+		return noLink
 	case dev.lab.isCut(e, far):
 		return "cut"
 	case dev.portState(p.Name).shut:
