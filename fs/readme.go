@@ -60,8 +60,8 @@ An ATM port has none, and PPP is not decoded there. live.pcap shows any port; ea
 opening is a stream of its own, and a reader that is too slow misses frames:
 
   tcpdump -n -r live.pcap
-  tshark -i - < live.pcap
-  wireshark -k -i - < labs/simple1/live.pcapng
+  cat live.pcap | tshark -i -
+  cat labs/simple1/live.pcapng | wireshark -k -i -
   echo 'in delay 100ms loss 1%' > link
 
 "echo detach > ctl" ends the daemon and leaves all routers running; the next
