@@ -25,6 +25,7 @@ type Chassis struct {
 	timer event.Timer
 	dirty []*port // frames that they were sent may wait in their wires
 	buf   []byte  // a frame, with headroom
+	now   int64   // for the engine, of what happens at once; 0: not known
 	end   bool
 }
 
@@ -49,7 +50,10 @@ func New(build func(out fabric.Output) fabric.Engine) *Chassis {
 		buf:  make([]byte, fabric.Headroom+fabric.MaxFrame),
 	}
 	c.engine = build(c.out)
-	c.timer.Fire = func() { c.arm(c.engine.Tick(c.loop.Now())) }
+	c.timer.Fire = func() {
+		c.now = c.loop.Now()
+		c.arm(c.engine.Tick(c.now))
+	}
 	return c
 }
 
@@ -82,7 +86,8 @@ func (c *Chassis) Close() {
 func (c *Chassis) Do(fn func(now int64)) bool {
 	ran := make(chan struct{})
 	c.loop.Post(func() {
-		fn(c.loop.Now())
+		c.now = c.loop.Now()
+		fn(c.now)
 		c.rearm()
 		close(ran)
 	})
@@ -153,6 +158,7 @@ func (c *Chassis) out(number int, frame []byte) {
 
 // flush sends what waits in wires for more.
 func (c *Chassis) flush() {
+	c.now = 0
 	for i, p := range c.dirty {
 		p.wire.Flush()
 		p.dirty = false
@@ -199,6 +205,9 @@ func (p *port) Receive(frame []byte) {
 	}
 	c := p.c
 	n := copy(c.buf[fabric.Headroom:], frame)
-	c.engine.Forward(c.loop.Now(), p.number, c.buf[:fabric.Headroom+n])
+	if c.now == 0 {
+		c.now = c.loop.Now()
+	}
+	c.engine.Forward(c.now, p.number, c.buf[:fabric.Headroom+n])
 	c.rearm()
 }

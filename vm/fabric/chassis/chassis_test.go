@@ -229,6 +229,69 @@ func TestTimer(t *testing.T) {
 	})
 }
 
+// clock is an engine that looks at the time that it is told.
+type clock struct {
+	timed
+	last   int64
+	back   bool
+	frames chan int64
+}
+
+func (e *clock) at(now int64) {
+	e.back = e.back || now < e.last
+	e.last = now
+}
+
+func (e *clock) Forward(now int64, _ int, _ []byte) {
+	e.at(now)
+	e.frames <- now
+}
+
+func (e *clock) Tick(now int64) int64 {
+	e.at(now)
+	return now + 100_000
+}
+
+// Time never goes back for an engine, whoever calls it, and frames that come later
+// come at a later time.
+func TestTime(t *testing.T) {
+	e := &clock{frames: make(chan int64, 1000)}
+	e.next = 1
+	c := running(t, func(fabric.Output) fabric.Engine { return e })
+	_, conn := plug(t, c, 0, func() error { return nil })
+	late, lateConn := plug(t, c, 1, func() error { return nil })
+	late.SetImpairments(wire.Impairment{Delay: time.Millisecond, Jitter: time.Millisecond}, wire.Impairment{})
+	began := time.Now()
+	var before int64
+	c.Do(func(now int64) { before = now })
+	const rounds, pause = 20, 2 * time.Millisecond
+	for range rounds {
+		for range 5 {
+			send(t, conn, "55")
+			send(t, lateConn, "66")
+		}
+		time.Sleep(pause)
+		c.Do(e.at)
+	}
+	var last int64
+	for range 2 * 5 * rounds {
+		select {
+		case last = <-e.frames:
+		case <-time.After(10 * time.Second):
+			t.Fatal("frames are missing")
+		}
+	}
+	took := time.Since(began)
+	if d := time.Duration(last - before); d < (rounds-1)*pause || d > took {
+		t.Errorf("the last frame came %v after the beginning, %v of which have passed", d, took)
+	}
+	c.Do(func(int64) {
+		if e.back {
+			t.Error("time goes back")
+		}
+	})
+}
+
 func TestClose(t *testing.T) {
 	c := New(func(out fabric.Output) fabric.Engine { return ethsw.New(out) })
 	go c.Run()
