@@ -96,6 +96,8 @@ type portState struct {
 	shown bool // its frames are copied to its kernel interface
 	// encapsulation is what its frames look like, empty when unknown.
 	encapsulation string
+	// liveDrops are frames that readers of streams did not get, since they were slow.
+	liveDrops uint64
 }
 
 // portStates are those of a node that was started with spec, or adopted.

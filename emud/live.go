@@ -32,15 +32,15 @@ const liveRescan = time.Second
 // devices. A reader who is slow misses frames, which are counted.
 type Live struct {
 	*backlog
-	cancel  context.CancelFunc
-	dropped uint64 // under mu
+	cancel context.CancelFunc
+	missed map[int]int // by port: frames since the last that there was room for; under mu
 	// write puts a frame of a port into buf.
 	write func(port int, r capture.Record) error
 }
 
 func newLive() (*Live, context.Context) {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Live{backlog: newBacklog(), cancel: cancel}, ctx
+	return &Live{backlog: newBacklog(), cancel: cancel, missed: map[int]int{}}, ctx
 }
 
 // liveID begins the names of streams among the captures of a node; what follows is of
@@ -233,7 +233,9 @@ func (s *liveStream) copy(ctx context.Context) {
 	for err == nil {
 		var rec capture.Record
 		if rec, err = in.Next(); err == nil {
-			s.v.add(s.index, rec)
+			if n := s.v.add(s.index, rec); n > 0 {
+				s.dev.changePort(s.node, s.port.Name, func(p *portState) { p.liveDrops += uint64(n) })
+			}
 		}
 	}
 	if ctx.Err() != nil {
@@ -243,14 +245,20 @@ func (s *liveStream) copy(ctx context.Context) {
 	}
 }
 
-func (v *Live) add(port int, r capture.Record) {
+// add adds a frame and returns how many the reader has missed now, this one included
+// if there is no room for it.
+func (v *Live) add(port int, r capture.Record) (missed int) {
+	missed = r.Dropped
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	r.Dropped += v.missed[port]
 	if v.buf.Len()+len(r.Data) > liveBuffer || v.write(port, r) != nil {
-		v.dropped++
-		return
+		v.missed[port] = r.Dropped + 1
+		return missed + 1
 	}
+	delete(v.missed, port)
 	v.signal()
+	return missed
 }
 
 // Close ends the stream.

@@ -325,12 +325,17 @@ func (dev *Device) PortStats(p lab.Port) (PortStats, error) {
 		return PortStats{}, nil
 	}
 	st, err := n.Status()
-	return PortStats{st.Ports[p.Name]}, err
+	return PortStats{st.Ports[p.Name], dev.portState(p.Name).liveDrops}, err
 }
 
 // PortStats counts frames and bytes of a port as its device sees them. Drops are frames
 // that arrived or were sent and went nowhere.
-type PortStats struct{ node.PortStatus }
+type PortStats struct {
+	node.PortStatus
+	// LiveDrops counts frames that a reader of a stream was too slow for, once for each
+	// reader.
+	LiveDrops uint64
+}
 
 // String renders the counters, a line each.
 func (s PortStats) String() string {
@@ -344,6 +349,9 @@ func (s PortStats) String() string {
 	line("tx-drops", s.TxDrops)
 	for _, reason := range slices.Sorted(maps.Keys(s.Dropped)) {
 		line("dropped-"+reason, s.Dropped[reason])
+	}
+	if s.LiveDrops > 0 {
+		line("live-drops", s.LiveDrops)
 	}
 	for _, c := range s.Captures {
 		if !strings.HasPrefix(c.ID, liveID) {
