@@ -10,6 +10,7 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
 
 	"dynemu/emud"
 	"dynemu/emud/lab"
@@ -104,12 +105,12 @@ func (n *capture) attr(out *fuse.Attr) syscall.Errno {
 	if err != nil {
 		return errno(err)
 	}
-	st, err := os.Stat(path)
+	st, err := os.Lstat(path)
 	return n.describe(out, st, err)
 }
 
 func (n *capture) describe(out *fuse.Attr, st os.FileInfo, err error) syscall.Errno {
-	if err != nil {
+	if err != nil || !st.Mode().IsRegular() {
 		n.fill(out, 0, time.Time{})
 		return 0
 	}
@@ -131,9 +132,18 @@ func (n *capture) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32
 	if err != nil {
 		return nil, 0, errno(err)
 	}
-	f, err := os.Open(path)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	// The group can put something else in the place of the file: what a link leads
+	// to is not theirs to read.
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return &captureHandle{}, fuse.FOPEN_DIRECT_IO, 0
+	}
+	if err != nil {
 		return nil, 0, errno(err)
+	}
+	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
+		f.Close()
+		return nil, 0, syscall.EPERM
 	}
 	return &captureHandle{f}, fuse.FOPEN_DIRECT_IO, 0
 }

@@ -13,9 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"dynemu/vm/wire"
 	"github.com/gopacket/gopacket/layers"
 	"github.com/gopacket/gopacket/pcapgo"
-	"dynemu/vm/wire"
 )
 
 // wires is a lab with a switch and every kind of port.
@@ -311,6 +311,15 @@ func TestPortCapture(t *testing.T) {
 	w.sh("sh", "touch labs/x/R1/stop; touch "+file+"; touch labs/x/R1/start")
 	w.nodes.Get("x", "R1").Pass("f0/0", wire.In, []byte("six"))
 	w.eventually("a frame of a router that was started later", grown(24+16+3))
+
+	// What takes the place of its file in the folder is not read.
+	for _, script := range []string{"rm labs/x/captures/R1.f0-0.pcap && test $(cat " + file + " | wc -c) = 0 && test $(stat -c %s " + file + ") = 0",
+		"ln -s /etc/passwd labs/x/captures/R1.f0-0.pcap && ! cat " + file + " && test $(stat -c %s " + file + ") = 0",
+		"rm labs/x/captures/R1.f0-0.pcap && mkfifo labs/x/captures/R1.f0-0.pcap && ! timeout 5 cat " + file + " && rm labs/x/captures/R1.f0-0.pcap"} {
+		if out, code := w.sh("sh", script); code != 0 || strings.Contains(out, "root:") {
+			t.Errorf("%s: %d %s", script, code, out)
+		}
+	}
 
 	for _, script := range []string{"touch labs/x/R1/ports/f0-0/other", "rm -f labs/x/R1/ports/f0-0/stats", "rm -f labs/x/R1/ctl", "rmdir labs/x/R1", "rmdir labs/x/R1/ports/f0-0",
 		"mkdir labs/x/R1/ports/f0-0/d", "chmod 777 " + file, "truncate -s 5 " + file, "rm -rf labs/x/R1/ports", "ln -s a labs/x/R1/ports/f0-0/l"} {
