@@ -12,6 +12,9 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"dynemu/tests/console"
+	"dynemu/vm/firmware"
 )
 
 // Emulator is a program with the command line of Dynamips.
@@ -114,4 +117,36 @@ func freePort(t testing.TB, listen func(address string) (io.Closer, error)) int 
 	}
 	t.Fatal("no free port: ", last)
 	return 0
+}
+
+// Launch starts the bundled router image on a 7200, with cards ("slot:name") and what
+// is bound to them, in dir, which keeps its NVRAM. start starts the process. The
+// channel is closed when it has ended.
+func Launch(t testing.TB, e Emulator, dir string, instance int, start func(*exec.Cmd) error, cards []string, args ...string) (*console.Console, *exec.Cmd, chan struct{}) {
+	t.Helper()
+	image := filepath.Join(dir, "router.elf")
+	if err := os.WriteFile(image, firmware.Router(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	master, slave := OpenTerminal(t)
+	defer slave.Close()
+	all := []string{"-P", "7200", "-X", "-r", "128", "-i", fmt.Sprint(instance), "--noctrl",
+		"--idle-pc", fmt.Sprintf("%#x", firmware.IdlePC())}
+	// Dynamips wants cards before what is bound to them.
+	for _, c := range cards {
+		all = append(all, "-p", c)
+	}
+	all = append(all, args...)
+	cmd := exec.Command(e.Path, append(all, image)...)
+	cmd.Dir = dir
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
+	if err := start(cmd); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // how it ends is its own affair: it is killed, or a reload ends it
+		close(done)
+	}()
+	return console.New(master, master), cmd, done
 }

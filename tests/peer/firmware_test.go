@@ -16,7 +16,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"dynemu/tests/console"
-	"dynemu/vm/firmware"
 )
 
 // router is a bundled router image that runs on some emulator.
@@ -33,30 +32,8 @@ type router struct {
 // and waits for its prompt.
 func boot(t *testing.T, e Emulator, name, dir string, instance int, cards []string, args ...string) *router {
 	t.Helper()
-	image := filepath.Join(dir, "router.elf")
-	if err := os.WriteFile(image, firmware.Router(), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	master, slave := OpenTerminal(t)
-	all := []string{"-P", "7200", "-X", "-r", "128", "-i", fmt.Sprint(instance), "--noctrl",
-		"--idle-pc", fmt.Sprintf("%#x", firmware.IdlePC())}
-	// Dynamips wants cards before what is bound to them.
-	for _, c := range cards {
-		all = append(all, "-p", c)
-	}
-	all = append(all, args...)
-	cmd := exec.Command(e.Path, append(all, image)...)
-	cmd.Dir = dir
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	slave.Close()
-	r := &router{console.New(master, master), t, name, dir, cmd, make(chan struct{})}
-	go func() {
-		_ = cmd.Wait() // how it ends is its own affair: it is killed, or a reload ends it
-		close(r.done)
-	}()
+	c, cmd, done := Launch(t, e, dir, instance, (*exec.Cmd).Start, cards, args...)
+	r := &router{c, t, name, dir, cmd, done}
 	t.Cleanup(r.stop)
 	if _, err := r.Expect(regexp.MustCompile(`Press RETURN to get started!`), 30*time.Second); err != nil {
 		t.Fatalf("%s on %s: %v", name, e.Name, err)
