@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: build run stop test test-nightly test-peer test-systemd lint bench bench-cpu bench-programs bench-guests fuzz firmware clean help deps-run deps-test deps-bench deps-systemd
+.PHONY: build run stop test test-nightly test-peer test-metrics test-systemd lint bench bench-cpu bench-programs bench-guests fuzz firmware clean help deps-run deps-test deps-bench deps-systemd
 
 export CGO_ENABLED := 0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -43,6 +43,12 @@ test-nightly: deps-test build
 ## test-peer: compare all hardware that a guest sees with Debian's dynamips, every NPE with every card, line by line
 test-peer: deps-test build
 	DYNEMU_BIN=$(CURDIR)/bin $(GO) test -count=1 -v -timeout 30m -run TestHardware ./tests/peer/hwprobe -args -full
+
+## test-metrics: the file metrics before Prometheus' own checker, of Debian's package, whose server is not installed
+test-metrics:
+	@mkdir -p .cache/prometheus; test -x .cache/prometheus/usr/bin/promtool || \
+	  (cd .cache/prometheus && apt-get -qq -o APT::Sandbox::User=root download prometheus && dpkg -x prometheus_*.deb . && rm prometheus_*.deb)
+	PATH=$(CURDIR)/.cache/prometheus/usr/bin:$$PATH $(GO) test -count=1 -v -run TestMetrics ./emud
 
 ## test-systemd: the service under systemd, in a container whose root is made in .cache once
 test-systemd: deps-systemd build

@@ -2,6 +2,7 @@ package emud
 
 import (
 	"os"
+	"time"
 
 	"dynemu/emud/lab"
 	"dynemu/emud/node"
@@ -166,4 +167,17 @@ type NodeStatus struct {
 	Info, Stats []Fact
 	// Ports holds the state and counters of each port by port name.
 	Ports map[string]node.PortStatus
+	Counters
+}
+
+// Counters are the numbers of a node's process and of its device. What tells of a guest
+// is zero for a switch.
+type Counters struct {
+	Uptime, CPU  time.Duration // since the device was started; processor time used
+	CPUShare     float64       // of one processor, lately: 1 is all of it
+	Instructions uint64        // of the guest
+	IdleShare    float64       // 0 to 1: how much of the time the guest had nothing to do, lately
+	// Memory that the process uses, of which Shared is backed by files and Guest is the
+	// guest's, in bytes.
+	Memory, Shared, Guest uint64
 }

@@ -137,7 +137,12 @@ type process struct {
 	last    node.Event    // once drained is closed
 	drained chan struct{} // closed when there are no more events
 
-	mu   sync.Mutex
+	mu    sync.Mutex
+	usage struct { // of the processor, by the time of the sample
+		at    time.Time
+		cpu   time.Duration
+		share float64
+	}
 	news bool // about the state or ports, which nobody was told
 	tell func()
 }
@@ -206,20 +211,25 @@ func (p *process) Status() (NodeStatus, error) {
 	if err != nil {
 		return NodeStatus{}, err
 	}
+	counters := Counters{Uptime: s.Uptime, CPU: s.CPU, CPUShare: p.cpuShare(s), Instructions: s.Instructions, IdleShare: s.IdleShare,
+		Memory: s.RSS, Shared: s.Shared, Guest: s.GuestMemory}
+	percent := func(v float64) string { return strconv.FormatFloat(100*v, 'f', 1, 64) + "%" }
 	if p.Spec().Switch != nil {
-		return NodeStatus{Ports: s.Ports, Stats: []Fact{
+		return NodeStatus{Ports: s.Ports, Counters: counters, Stats: []Fact{
 			{"uptime-seconds", fmt.Sprintf("%.3f", s.Uptime.Seconds())},
 			{"cpu-seconds", fmt.Sprintf("%.3f", s.CPU.Seconds())},
+			{"cpu-share", percent(counters.CPUShare)},
 			{"memory-bytes", strconv.FormatUint(s.RSS, 10)},
 			{"memory-shared-bytes", strconv.FormatUint(s.Shared, 10)},
 		}}, nil
 	}
-	percent := func(v float64) string { return strconv.FormatFloat(100*v, 'f', 1, 64) + "%" }
 	st := NodeStatus{
-		Info: []Fact{{"uptime", s.Uptime.Truncate(time.Second).String()}},
+		Counters: counters,
+		Info:     []Fact{{"uptime", s.Uptime.Truncate(time.Second).String()}},
 		Stats: []Fact{
 			{"uptime-seconds", fmt.Sprintf("%.3f", s.Uptime.Seconds())},
 			{"cpu-seconds", fmt.Sprintf("%.3f", s.CPU.Seconds())},
+			{"cpu-share", percent(counters.CPUShare)},
 			{"guest-instructions", strconv.FormatUint(s.Instructions, 10)},
 			{"guest-instructions-per-second", fmt.Sprintf("%.0f", s.Rate)},
 			{"idle-share", percent(s.IdleShare)},
@@ -255,6 +265,27 @@ func (p *process) Status() (NodeStatus, error) {
 		}
 	}
 	return st, nil
+}
+
+// usageSpan is the least time that a share of the processor is measured over.
+const usageSpan = time.Second
+
+// cpuShare is how much of a processor the process used lately: since the sample before,
+// or since its start.
+func (p *process) cpuShare(s node.Status) float64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	u, now := &p.usage, time.Now()
+	switch {
+	case u.at.IsZero() && s.Uptime > 0:
+		u.share = s.CPU.Seconds() / s.Uptime.Seconds()
+	case now.Sub(u.at) < usageSpan:
+		return u.share
+	default:
+		u.share = (s.CPU - u.cpu).Seconds() / now.Sub(u.at).Seconds()
+	}
+	u.at, u.cpu = now, s.CPU
+	return u.share
 }
 
 func share(part, whole time.Duration) float64 {

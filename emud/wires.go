@@ -192,8 +192,12 @@ func (l *Lab) mend(w madeLink) {
 	}
 }
 
-// noLink is the state of a port with nothing plugged in, or of a device that does not run.
-const noLink = "none"
+// linkUp is the state of a port that has carrier, noLink that of one with nothing
+// plugged in or of a device that does not run.
+const (
+	linkUp = "up"
+	noLink = "none"
+)
 
 // LinkState is up, down (the other end is not up), shut (the guest has shut the
 // port), cut (by SetLink) or none (nothing is plugged in, or the device does not run).
@@ -208,7 +212,7 @@ func (dev *Device) LinkState(p lab.Port) string {
 	case dev.portState(p.Name).shut:
 		return "shut"
 	case dev.lab.carrier(e):
-		return "up"
+		return linkUp
 	}
 	return "down"
 }

@@ -21,6 +21,7 @@ named in result, and in info until then.
 
   version          program, host
   status           Name Type State Server Console Lab, columns by spaces
+  metrics          counters of all devices, in the text format of Prometheus
   events           a line of JSON for each thing that happens from now on (waits)
   ctl errors       commands over all labs, and why the last one failed
   labs/NAME.net    the lab file

@@ -86,13 +86,14 @@ func (t *Tree) root() *dir {
 		"status":  t.text(statusMode, func() ([]byte, error) { return []byte(emud.Status(d.Labs()...)), nil }),
 		"ctl":     t.control(emud.DaemonHelp, d.Command),
 		"errors":  t.text(statusMode, func() ([]byte, error) { return line(d.ErrorText()), nil }),
+		"metrics": t.text(statusMode, d.Metrics),
 		"events": func(path string) entry {
 			return &stream{base: t.base(path, statusMode), open: func(bool) (source, error) { return d.OpenEvents() }}
 		},
 		"labs": func(path string) entry {
 			return &labsDir{base: t.base(path, labsMode), l: t.labs}
 		},
-	}, while(func() bool { return true }, "README", "version", "status", "events", "ctl", "errors", "labs"))
+	}, while(func() bool { return true }, "README", "version", "status", "metrics", "events", "ctl", "errors", "labs"))
 }
 
 // labDir is the directory of a lab.

@@ -422,6 +422,7 @@ type process struct {
 	shut    map[string]bool
 	broken  map[string]string // NIOs by port
 	news    func()
+	hang    chan struct{}
 	reason  string
 	// captures are those that write, by ID.
 	captures map[string]*capture.File
@@ -610,6 +611,12 @@ func (n *Node) State() node.State {
 // Status counts nothing.
 func (n *Node) Status() (emud.NodeStatus, error) {
 	n.mu.Lock()
+	hang := n.hang
+	n.mu.Unlock()
+	if hang != nil {
+		<-hang
+	}
+	n.mu.Lock()
 	defer n.mu.Unlock()
 	ports := map[string]node.PortStatus{}
 	for _, p := range n.spec.Ports {
@@ -618,14 +625,26 @@ func (n *Node) Status() (emud.NodeStatus, error) {
 			s.Outlet = &node.OutletStatus{Kind: p.Outlet, Error: n.broken[p.Name]}
 		}
 		if p.Name == "f0/0" {
-			s.RxFrames = 7
+			s.RxFrames, s.RxDrops, s.Dropped = 7, 3, map[string]uint64{"in-filter": 3}
 		}
 		if n.spec.Switch != nil && n.spec.Switch.Type == node.FrameRelaySwitch {
 			s.Encapsulation = string(capture.EncapsulationFrameRelay)
 		}
 		ports[p.Name] = s
 	}
-	return emud.NodeStatus{Stats: []emud.Fact{{Name: "uptime-seconds", Value: "1"}}, Ports: ports}, nil
+	return emud.NodeStatus{Stats: []emud.Fact{{Name: "uptime-seconds", Value: "1"}}, Ports: ports, Counters: emud.Counters{Uptime: time.Second, Instructions: 42}}, nil
+}
+
+// Hang has the node answer nothing about its status until release.
+func (n *Node) Hang() (release func()) {
+	hang := make(chan struct{})
+	set := func(c chan struct{}) {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.hang = c
+	}
+	set(hang)
+	return func() { set(nil); close(hang) }
 }
 
 // Watch keeps fn.
