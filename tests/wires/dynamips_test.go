@@ -42,6 +42,15 @@ func TestDynamips(t *testing.T) {
 			m.Do("nio create_udp n0 %d 127.0.0.1 %d", p[0], p[1])
 			return s.open(fmt.Sprintf("udp:%d:127.0.0.1:%d", p[1], p[0]))
 		}, nil},
+		{"udp, on another machine, in batches", true, func(s *space, m *peer.Manager, _ string) wire.Wire {
+			o := newSpace(t)
+			veth(s, "v0", o, "v1")
+			s.address("v0", "10.9.0.1/24")
+			o.address("v1", "10.9.0.2/24")
+			p := peer.UDPPorts(t, 2)
+			m.Do("nio create_udp n0 %d 10.9.0.2 %d", p[0], p[1])
+			return wire.NewBatch(o.open(fmt.Sprintf("udp:%d:10.9.0.1:%d", p[1], p[0])))
+		}, nil},
 		{"udp_auto", true, func(s *space, m *peer.Manager, _ string) wire.Wire {
 			p := peer.UDPPorts(t, 1)[0]
 			m.Do("nio create_udp_auto n0 127.0.0.1 %d %d", p, p)
@@ -140,6 +149,9 @@ func TestDynamips(t *testing.T) {
 					want = c.toDynamips(f)
 				}
 				ours.Send(f)
+				if b, ok := ours.(*wire.Batch); ok {
+					b.Flush()
+				}
 				if err := far.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
 					t.Fatal(err)
 				}
