@@ -11,6 +11,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -39,6 +40,10 @@ type Options struct {
 	// Quiet is how long a lab file must have been left alone before it is
 	// applied; zero means 0.2 s.
 	Quiet time.Duration
+	// Settings are those to begin with.
+	Settings Settings
+	// Units tells that nodes run in units of systemd, which can limit them.
+	Units bool
 	// Group owns consoles and other files that its members may use; -1: none.
 	Group int
 	Log   *slog.Logger
@@ -51,6 +56,7 @@ type Daemon struct {
 	lock  *os.File
 	start time.Time
 
+	settings atomic.Pointer[Settings]
 	unpacked archive.Cache // of images that come as ZIP archives
 
 	mu      sync.Mutex
@@ -75,6 +81,7 @@ func New(opt Options) (*Daemon, error) {
 		opt.Log = slog.Default()
 	}
 	d := &Daemon{opt: opt, log: opt.Log, start: time.Now(), labs: map[string]*Lab{}, hostUp: map[string]bool{}, detach: make(chan struct{})}
+	d.set(opt.Settings)
 	d.unpacked.Dir = filepath.Join(opt.State, "cache")
 	for _, dir := range []string{d.stateDir(), filepath.Join(opt.State, "images"), filepath.Join(opt.Runtime, "labs"), filepath.Join(opt.Runtime, "images")} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -291,6 +298,9 @@ func (d *Daemon) Release() {
 		l.stopAllWatching()
 		for _, dev := range l.Devices() {
 			dev.release()
+		}
+		for _, n := range l.rec.orphans {
+			n.Release()
 		}
 		l.op.Unlock()
 	}

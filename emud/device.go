@@ -216,6 +216,11 @@ func (dev *Device) Router() *lab.Router {
 	if dev.node != nil && dev.started != nil {
 		return dev.started
 	}
+	if r := dev.section.router; r != nil && dev.lab.d.Settings().TreeConsoles {
+		without := *r
+		without.Console, without.AUX = 0, 0
+		return &without
+	}
 	return dev.section.router
 }
 

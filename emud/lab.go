@@ -20,8 +20,9 @@ type Lab struct {
 	name string
 
 	// op is held by whoever changes the lab, for as long as that takes.
-	op         sync.Mutex
+	op         opLock
 	rec        record            // what exists in the kernel; under op
+	held       bool              // no text of it can be read: what runs stays as it is; under op
 	watchers   map[string]func() // by device: end watching for readers; under op
 	frameRelay map[string]bool   // by port: the link type of its interface, where known; under op
 
@@ -320,6 +321,12 @@ func (l *Lab) apply(text []byte) error {
 	if err != nil {
 		return err
 	}
+	if l.held {
+		l.held = false
+		l.attachOrphans()
+		l.stopOrphans()
+		l.adoptPorts(rep)
+	}
 	msgs = append(msgs, moved...)
 	for _, step := range lab.Diff(old, topo) {
 		if c, ok := step.(lab.ChangeRouter); ok {
@@ -346,7 +353,7 @@ func (l *Lab) whenApplied(c lab.ChangeRouter) lab.ChangeRouter {
 	}
 	var live []string
 	for _, option := range c.Live {
-		if option == "autostart" {
+		if option == "autostart" || option == "limits" && l.d.opt.Units {
 			live = append(live, option)
 		} else {
 			c.NeedsRestart = append(c.NeedsRestart, option)
@@ -432,42 +439,54 @@ func (l *Lab) load(nodes map[string]Node) error {
 		l.refuse(msgs)
 		good, e := os.ReadFile(l.appliedPath())
 		if e != nil {
-			l.rec.orphans = nodes
-			return nil
+			l.rec.orphans, l.held = nodes, true
+			return fmt.Errorf("it is held back: its text is refused, and none was applied: %w", e)
 		}
 		if topo, msgs = l.d.parse(l.name, good); topo == nil || hasError(msgs) {
-			l.rec.orphans = nodes
-			return fmt.Errorf("the text applied last is refused now: %v", msgs)
+			l.rec.orphans, l.held = nodes, true
+			return fmt.Errorf("it is held back: its text, and that which was applied last, are refused: %v", msgs)
 		}
 		text = good
 	}
+	l.rec.orphans = nodes
 	if _, err := l.adopt(topo, text); err != nil {
+		l.held = true
 		return err
 	}
-	for name, n := range nodes {
+	l.attachOrphans()
+	return nil
+}
+
+// attachOrphans gives the nodes found running to the devices that they run.
+func (l *Lab) attachOrphans() {
+	for name, n := range l.rec.orphans {
 		if dev := l.Device(name); dev != nil {
 			dev.attach(n, l.rec.Started[name])
-		} else {
-			if l.rec.orphans == nil {
-				l.rec.orphans = map[string]Node{}
-			}
-			l.rec.orphans[name] = n
+			delete(l.rec.orphans, name)
 		}
 	}
-	return nil
+}
+
+// stopOrphans stops the nodes that no lab asks for.
+func (l *Lab) stopOrphans() {
+	for name, n := range l.rec.orphans {
+		l.d.log.Info("stopping a device that no lab asks for", "lab", l.name, "device", name)
+		if err := n.Stop(); err != nil {
+			l.d.log.Error("cannot stop it", "lab", l.name, "device", name, "err", err)
+		}
+		l.op.step()
+	}
+	l.rec.orphans = nil
 }
 
 // resume brings a loaded lab to the state it was left in.
 func (l *Lab) resume() {
 	l.op.Lock()
 	defer l.op.Unlock()
-	for name, n := range l.rec.orphans {
-		l.d.log.Info("stopping a device that no lab asks for", "lab", l.name, "device", name)
-		if err := n.Stop(); err != nil {
-			l.d.log.Error("cannot stop it", "lab", l.name, "device", name, "err", err)
-		}
+	if l.held { // what runs of it goes on until it has a text again
+		return
 	}
-	l.rec.orphans = nil
+	l.stopOrphans()
 	for _, dev := range l.Devices() {
 		// The daemon ended while it was about to stop this one.
 		if !dev.shouldRun() {
@@ -531,6 +550,7 @@ func (l *Lab) Remove() error {
 	l.rec.gone = append(l.rec.gone, l.devices...)
 	l.devices, l.topo, l.applied, l.links = nil, nil, nil, nil
 	l.mu.Unlock()
+	l.stopOrphans()
 	l.reconcile(&report{})
 	l.d.log.Info("lab removed", "lab", l.name)
 	l.d.emit(Event{Event: EventRemoved, Lab: l.name})
@@ -575,7 +595,11 @@ func (l *Lab) shutdown() error {
 	defer l.op.Unlock()
 	devices := l.Devices()
 	errs := make([]error, len(devices))
-	parallel(len(devices), parallelStops, func(i int) { errs[i] = devices[i].halt() })
+	parallel(len(devices), parallelStops, func(i int) {
+		errs[i] = devices[i].halt()
+		l.op.step()
+	})
+	l.stopOrphans()
 	l.clear(&report{})
 	l.stopAllWatching()
 	return errors.Join(errs...)

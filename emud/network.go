@@ -96,6 +96,8 @@ type Node interface {
 	State() node.State
 	// Status asks the node for its facts and counters.
 	Status() (NodeStatus, error)
+	// Limit changes what the node may use.
+	Limit(node.Limits) error
 	Suspend() error
 	Resume() error
 	// Stop ends the node with its NVRAM and variables stored.

@@ -45,12 +45,16 @@ func (dev *Device) listenAll(r *lab.Router, files *node.Files, own *owned) (*lab
 	keep := dev.keep
 	dev.mu.Unlock()
 	got := *r
+	if dev.lab.d.Settings().TreeConsoles {
+		got.Console, got.AUX = 0, 0
+		return &got, nil
+	}
 	for i, p := range consolePorts(&got, &keep) {
 		if p.kept.Foreign { // it may be free by now
 			*p.port, *p.kept = p.kept.Asked, given{}
 		}
 		asked := *p.port
-		f, err := own.add(listen(asked))
+		f, err := own.add(dev.lab.d.listen(asked))
 		if errors.Is(err, errPortInUse) && !p.named {
 			if f, *p.port, err = dev.listenAbove(asked); err == nil {
 				f, err = own.add(f, nil)
@@ -106,7 +110,7 @@ func (dev *Device) listenAbove(n int) (*os.File, int, error) {
 		if taken[n] {
 			continue
 		}
-		f, err := listen(n)
+		f, err := dev.lab.d.listen(n)
 		if !errors.Is(err, errPortInUse) {
 			return f, n, err
 		}
@@ -117,11 +121,11 @@ func (dev *Device) listenAbove(n int) (*os.File, int, error) {
 var errPortInUse = errors.New("another program listens on it")
 
 // listen opens a TCP port of this machine for the node; port 0 gives none.
-func listen(port int) (*os.File, error) {
+func (d *Daemon) listen(port int) (*os.File, error) {
 	if port == 0 {
 		return nil, nil
 	}
-	ln, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	ln, err := net.Listen("tcp", net.JoinHostPort(d.Settings().ConsoleAddress, strconv.Itoa(port)))
 	if err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
 			return nil, errPortInUse

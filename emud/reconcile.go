@@ -137,17 +137,23 @@ func (l *Lab) reconcile(rep *report) {
 			delete(l.rec.LANs, id)
 		}
 	}
+	l.op.step()
 	l.takeCards(rep)
 	l.save()
 	l.dropNamespaces(rep, topo)
 	l.dropInterfaces(rep)
 
+	l.op.step()
 	l.makeNetwork(rep, topo, lans)
+	l.op.step()
 	l.putCards(rep)
 	l.configureSwitches(rep)
 	l.dropInterfaces(rep)
 	l.save()
+	l.limit(rep)
+	l.op.step()
 	l.startAll(rep, topo)
+	l.op.step()
 	l.reportNIOs(rep)
 	if err := l.tellCarriers(l.Devices()...); err != nil {
 		rep.addf("%v", err)
@@ -187,6 +193,7 @@ func (l *Lab) dropDevices(rep *report) {
 		if err := gone[i].halt(); err != nil {
 			rep.addf("%s: cannot stop: %v", gone[i].name, err)
 		}
+		l.op.step()
 	})
 	for _, dev := range gone {
 		dev.close()
@@ -306,6 +313,7 @@ func (l *Lab) makeNetwork(rep *report, topo *lab.Lab, lans map[string]bool) {
 	}
 	l.save()
 	parallel(len(devices), parallelCalls, func(i int) {
+		defer l.op.step()
 		name := devices[i].name()
 		ns := net.Namespace(l.name, name)
 		if err := net.EnsureNamespace(ns); err != nil {
@@ -480,6 +488,7 @@ func (l *Lab) startAll(rep *report, topo *lab.Lab) {
 			slots <- struct{}{}
 			defer func() { <-slots }()
 			dev.start(ends[dev.name]) // it keeps the reason where it cannot
+			l.op.step()
 		}()
 	}
 	wg.Wait()

@@ -165,7 +165,7 @@ func (dev *Device) startRouter(r *lab.Router, pipes map[string]*os.File, own *ow
 			MAC: mac, Slots: r.Slots, IdlePC: idle, NoIdle: r.IdlePC == "none", Quirks: r.Quirks, NoJIT: r.NoJIT, CheckJIT: r.CheckJIT, PerfMap: r.PerfMap,
 		},
 		ConsolePort: r.Console, AUXPort: r.AUX, TTY: tty, Image: path,
-		Ports: dev.portSpecs(r.Ports, files.Ports),
+		Ports: dev.portSpecs(r.Ports, files.Ports), Limits: dev.lab.d.limits(r),
 	}
 	n, err := dev.lab.d.opt.Nodes.Start(spec, files)
 	if err != nil {

@@ -808,6 +808,14 @@ func (n *Node) Port(name string) node.PortSpec {
 	return node.PortSpec{}
 }
 
+// Limit changes what the description says.
+func (n *Node) Limit(l node.Limits) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.spec.Limits = l
+	return nil
+}
+
 // Suspend suspends.
 func (n *Node) Suspend() error { return n.become(node.Suspended) }
 

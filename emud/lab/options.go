@@ -156,13 +156,15 @@ var specs = map[string]spec{
 		}
 		return 0, nil
 	}},
-	"exec_area": {inDevice, nil, number(0, maxRAM)},
-	"clock":     {inDevice, nil, number(1, maxInt)},
-	"mmap":      {inDevice, nil, boolean},
-	"rom":       {inDevice, nil, number(-maxInt, maxInt)},
-	"mac":       {inDevice, nil, checkMAC},
-	"npe":       {inDevice, []string{"7200"}, checkNPE},
-	"midplane":  {inDevice, []string{"7200"}, choice("std", "vxr")},
+	"exec_area":    {inDevice, nil, number(0, maxRAM)},
+	"cpu_limit":    {inDevice, nil, ParseCPULimit},
+	"memory_limit": {inDevice, nil, ParseMemoryLimit},
+	"clock":        {inDevice, nil, number(1, maxInt)},
+	"mmap":         {inDevice, nil, boolean},
+	"rom":          {inDevice, nil, number(-maxInt, maxInt)},
+	"mac":          {inDevice, nil, checkMAC},
+	"npe":          {inDevice, []string{"7200"}, checkNPE},
+	"midplane":     {inDevice, []string{"7200"}, choice("std", "vxr")},
 	"iomem": {inDevice, []string{"3620", "3640", "3660"}, func(text string) (int, error) {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 0 || n > 100 || n%5 != 0 {

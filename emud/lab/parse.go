@@ -374,6 +374,7 @@ func (b *builder) apply(d *device, own, server settings) {
 	r.Quirks = splitQuirks(text("quirks", ""))
 	r.NoJIT, r.CheckJIT = num("jit", 1) == 0, num("jit", 1) == jitCheck
 	r.PerfMap = num("perf_map", 0) == 1
+	r.Limits = Limits{CPU: num("cpu_limit", 0), Memory: num("memory_limit", 0)}
 	r.Config = text("cnfg", "")
 	if c, err := base64.StdEncoding.DecodeString(withoutBlanks(text("configuration", ""))); err == nil {
 		r.Configuration = string(c)

@@ -202,6 +202,7 @@ var compared = []setting{
 	{"idlepc", true, func(r *Router) any { return r.IdlePC }},
 	{"idlemax", true, func(r *Router) any { return r.IdleMax }},
 	{"idlesleep", true, func(r *Router) any { return r.IdleSleep }},
+	{"limits", true, func(r *Router) any { return r.Limits }},
 	{"autostart", true, func(r *Router) any { return r.AutoStart }},
 }
 

@@ -41,6 +41,7 @@ type Router struct {
 	CheckJIT      bool // jit = check: it stops when interpreter and translator differ
 	PerfMap       bool // perf_map = true: perf can name the guest addresses of its code
 	AutoStart     bool
+	Limits        Limits
 	Config        string // cnfg: path as written
 	// Configuration is the text of configuration = (base64 in the file), to be
 	// put into an empty NVRAM.

@@ -38,6 +38,8 @@ type Spec struct {
 	// Log is the path of the log, which the last lines before a crash are read
 	// from. Empty: Start takes it from Files.Log.
 	Log string `json:"log,omitempty"`
+	// Limits bound the process, where a unit of systemd holds it.
+	Limits Limits `json:"limits,omitzero"`
 	// Ports names every port and what it was plugged into at the start.
 	Ports []PortSpec `json:"ports"`
 }

@@ -394,14 +394,11 @@ func (opt Options) spawn(spec Spec, listener, log *os.File) (*exec.Cmd, error) {
 		defer null.Close()
 		log = null
 	}
-	switch opt.Spawn {
-	case SpawnSystemd:
+	if opt.Units() {
 		return nil, opt.spawnUnit(spec, args, listener, log)
-	case SpawnAuto, "":
-		if hasSystemd() {
-			return nil, opt.spawnUnit(spec, args, listener, log)
-		}
-	case SpawnDirect:
+	}
+	switch opt.Spawn {
+	case SpawnAuto, "", SpawnDirect:
 	default:
 		return nil, fmt.Errorf("spawn %q: want %s, %s or %s", opt.Spawn, SpawnSystemd, SpawnDirect, SpawnAuto)
 	}

@@ -2,7 +2,9 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"time"
@@ -31,21 +33,77 @@ func UnitName(prefix, lab, device string) string {
 	return b.String() + ".service"
 }
 
+// connectSystemd connects to process 1, over its own socket where there is no bus.
+func connectSystemd(ctx context.Context) (*systemd.Conn, error) {
+	conn, err := systemd.NewSystemdConnectionContext(ctx)
+	if err != nil {
+		if conn, err = systemd.NewSystemConnectionContext(ctx); err != nil {
+			return nil, fmt.Errorf("connect to systemd: %w", err)
+		}
+	}
+	return conn, nil
+}
+
+func property(name string, value any) systemd.Property {
+	return systemd.Property{Name: name, Value: dbus.MakeVariant(value)}
+}
+
+// Units reports whether nodes are started as units of systemd.
+func (opt Options) Units() bool {
+	return opt.Spawn == SpawnSystemd || (opt.Spawn == SpawnAuto || opt.Spawn == "") && hasSystemd()
+}
+
+// Limits bound what a node may use of the host; zero is no limit.
+type Limits struct {
+	CPU    int    `json:"cpu,omitempty"`    // percent of one processor
+	Memory uint64 `json:"memory,omitempty"` // bytes
+}
+
+// properties are the limits as those of a unit.
+func (l Limits) properties() []systemd.Property {
+	const perPercent = 10000 // µs of a second
+	cpu, memory := uint64(math.MaxUint64), uint64(math.MaxUint64)
+	if l.CPU > 0 {
+		cpu = uint64(l.CPU) * perPercent
+	}
+	if l.Memory > 0 {
+		memory = l.Memory
+	}
+	return []systemd.Property{property("CPUQuotaPerSecUSec", cpu), property("MemoryMax", memory)}
+}
+
+// Limit changes what the node may use. It must run in a unit of systemd.
+func (n *Node) Limit(l Limits) error {
+	if !n.opt.Units() {
+		return errors.New("it is no unit of systemd")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	conn, err := connectSystemd(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	spec := n.Spec()
+	name := UnitName(n.opt.Prefix, spec.Lab, spec.Device)
+	if err := conn.SetUnitPropertiesContext(ctx, name, true, l.properties()...); err != nil {
+		return fmt.Errorf("unit %s: %w", name, err)
+	}
+	n.change(func(s *Spec) { s.Limits = l })
+	n.remember()
+	return nil
+}
+
 // spawnUnit starts the node as a transient service. It is bound to no other
 // unit, so it outlives the daemon (platform reference 9.2).
 func (opt Options) spawnUnit(spec Spec, args []string, listener, log *os.File) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	conn, err := systemd.NewSystemdConnectionContext(ctx)
+	conn, err := connectSystemd(ctx)
 	if err != nil {
-		if conn, err = systemd.NewSystemConnectionContext(ctx); err != nil {
-			return fmt.Errorf("connect to systemd: %w", err)
-		}
+		return err
 	}
 	defer conn.Close()
-	property := func(name string, value any) systemd.Property {
-		return systemd.Property{Name: name, Value: dbus.MakeVariant(value)}
-	}
 	in, err := descriptor(listener)
 	if err != nil {
 		return err
@@ -61,8 +119,13 @@ func (opt Options) spawnUnit(spec Spec, args []string, listener, log *os.File) e
 		systemd.PropExecStart(args, false),
 		systemd.PropType("exec"),
 		property("StandardInputFileDescriptor", dbus.UnixFD(in)),
-		property("StandardOutputFileDescriptor", dbus.UnixFD(out)),
+		// The node logs to its file, and to the journal through standard output.
+		property("StandardOutput", "journal"),
 		property("StandardErrorFileDescriptor", dbus.UnixFD(out)),
+		property("LogExtraFields", [][]byte{[]byte("LAB=" + spec.Lab), []byte("DEVICE=" + spec.Device)}),
+		// When the machine goes down, the daemon stops its nodes in order: they go
+		// after it.
+		property("Before", []string{opt.Prefix + ".service"}),
 		property("Environment", []string{"GOTRACEBACK=single"}),
 		property("WorkingDirectory", "/"),
 		property("PrivateNetwork", true),
@@ -74,6 +137,7 @@ func (opt Options) spawnUnit(spec Spec, args []string, listener, log *os.File) e
 		// A unit that failed is unloaded, so that its name is free again.
 		property("CollectMode", "inactive-or-failed"),
 	}
+	properties = append(properties, spec.Limits.properties()...)
 	result := make(chan string, 1)
 	if _, err := conn.StartTransientUnitContext(ctx, name, "fail", properties, result); err != nil {
 		return fmt.Errorf("start unit %s: %w", name, err)

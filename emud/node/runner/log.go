@@ -22,7 +22,8 @@ type logger struct {
 
 	mu      sync.Mutex
 	w       io.Writer
-	spent   float64 // lines written of the burst
+	journal io.Writer // nil: none
+	spent   float64   // lines written of the burst
 	last    time.Time
 	dropped int
 }
@@ -68,4 +69,7 @@ func (l *logger) line(module, text string) {
 func (l *logger) write(now time.Time, module, text string) {
 	l.spent++
 	fmt.Fprintf(l.w, "%s %s: %s\n", now.UTC().Format("2006-01-02T15:04:05.000Z"), module, text)
+	if l.journal != nil { // which has the time itself
+		fmt.Fprintf(l.journal, "%s: %s\n", module, text)
+	}
 }

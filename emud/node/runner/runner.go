@@ -108,12 +108,16 @@ func run(opt Options) error {
 	if err != nil {
 		return err
 	}
+	stream, err := takeJournal()
+	if err != nil {
+		return err
+	}
 	signal.Ignore(syscall.SIGHUP, syscall.SIGINT, syscall.SIGPIPE)
 	terminate := make(chan os.Signal, 1)
 	signal.Notify(terminate, syscall.SIGTERM)
 
 	r := &runner{
-		opt: opt, state: node.Booting, conns: map[*node.Conn]bool{}, log: &logger{w: os.Stderr},
+		opt: opt, state: node.Booting, conns: map[*node.Conn]bool{}, log: &logger{w: os.Stderr, journal: stream},
 		captures: map[string]*capturing{}, events: make(chan event, maxEvents),
 		started: make(chan struct{}), end: make(chan ending, 1), replied: make(chan struct{}, 1),
 	}
