@@ -29,9 +29,17 @@ func (dev *Device) moves() []lab.Move {
 func (dev *Device) setCard(slot int, card string) {
 	dev.mu.Lock()
 	defer dev.mu.Unlock()
-	if dev.started != nil {
-		dev.started = dev.started.WithCard(slot, card)
+	if dev.started == nil {
+		return
 	}
+	if card == "" {
+		for _, p := range dev.started.Ports {
+			if p.Slot == slot {
+				delete(dev.ports, p.Name)
+			}
+		}
+	}
+	dev.started = dev.started.WithCard(slot, card)
 }
 
 // takeCards takes out of the running routers what their sections do not have.
@@ -57,15 +65,24 @@ func (l *Lab) takeCards(rep *report) {
 	}
 }
 
-// dropPipes forgets the pipes to the ports of a slot: they end with the card.
+// dropPipes forgets what the node holds for the ports of a slot, pipes and NIOs, which
+// end with the card.
 func (l *Lab) dropPipes(dev *Device, slot int) {
 	for key, w := range l.rec.Wires {
-		if w.Kind == lab.Ethernet {
+		m := w.medium()
+		if m != pipe && m != direct && m != outlet {
 			continue
 		}
 		for _, e := range []lab.End{w.A, w.B} {
-			if p, ok := dev.Port(lab.Port{Name: e.Port}.FileName()); ok && e.Device == dev.name && p.Slot == slot {
+			p, ok := dev.Port(lab.Port{Name: e.Port}.FileName())
+			switch {
+			case !ok || e.Device != dev.name || p.Slot != slot:
+			case m == pipe:
 				delete(l.rec.Wires, key)
+			default:
+				w.Nodes[0] = ""
+				l.rec.Wires[key] = w
+				l.forgetNIO(key)
 			}
 		}
 	}

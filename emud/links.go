@@ -115,12 +115,20 @@ func (dev *Device) portState(port string) portState {
 	return dev.ports[port]
 }
 
+// knows reports whether the running node has a port: it gets those of a card, and new
+// ones of a switch, while it runs.
+func (dev *Device) knows(port string) bool {
+	dev.mu.Lock()
+	defer dev.mu.Unlock()
+	_, ok := dev.ports[port]
+	return ok
+}
+
 // changePort changes what is known of a port of the running node n.
 func (dev *Device) changePort(n Node, port string, fn func(*portState)) {
 	dev.mu.Lock()
 	defer dev.mu.Unlock()
-	if dev.node == n && dev.ports != nil {
-		s := dev.ports[port]
+	if s, ok := dev.ports[port]; ok && dev.node == n {
 		fn(&s)
 		dev.ports[port] = s
 	}

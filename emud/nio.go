@@ -90,7 +90,7 @@ func (l *Lab) hurryNIOs(keys ...string) {
 func (l *Lab) plugNIO(key string, w madeLink) madeLink {
 	port, far := w.ends()
 	n := l.running(port.Device)
-	if n == nil {
+	if n == nil || !l.Device(port.Device).knows(port.Port) {
 		w.Nodes[0] = ""
 		l.forgetNIO(key)
 		return w

@@ -1,6 +1,7 @@
 package emud
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -390,11 +391,14 @@ func (dev *Device) configure(n Node, now, want node.SwitchSpec) error {
 		return err
 	}
 	dev.mu.Lock()
+	maps.DeleteFunc(dev.ports, func(name string, _ portState) bool {
+		return !slices.ContainsFunc(want.Ports, func(p node.SwitchPortSpec) bool { return strconv.Itoa(p.Number) == name })
+	})
 	for _, p := range fresh {
 		dev.ports[p.Name] = portState{}
 	}
 	dev.mu.Unlock()
-	return dev.restorePorts(n, fresh)
+	return errors.Join(dev.restorePorts(n, fresh), dev.lab.plugDevices(dev.name))
 }
 
 // How many calls of the network run side by side, and how many devices are stopped at a

@@ -168,3 +168,56 @@ func TestNIOsOfALab(t *testing.T) {
 		t.Errorf("sockets of the removed lab: %v", left)
 	}
 }
+
+// NIOs come with the ports that they belong to: of a card that is put in, of another
+// card in its place, of a switch that gets ports while it runs.
+func TestNIOsOfNewPorts(t *testing.T) {
+	m := newMachine(t)
+	lab := `[localhost]
+[[7200]]
+ram = 64
+[[ROUTER R1]]
+slot1 = PA-4E
+e1/0 = S 1
+[[ETHSW S]]
+1 = access 1
+2 = access 1 NIO_host:lab1:10.0.0.2/24
+`
+	change := func(from, to string) {
+		t.Helper()
+		if !strings.Contains(lab, from) {
+			t.Fatalf("the lab has no %q:\n%s", from, lab)
+		}
+		lab = strings.Replace(lab, from, to, 1)
+		m.MustWriteLab("n", lab)
+		if result := m.Read("labs", "n", "result"); strings.Contains(result, "warning") {
+			t.Errorf("%q: %s", to, result)
+		}
+	}
+	change("R1", "R1")
+	r1 := m.router("n", "R1")
+	r1.address("e1/0", "10.0.0.1")
+	r1.pings("10.0.0.2")
+
+	change("e1/0 = S 1\n", "e1/0 = S 1\nslot2 = PA-4E\nslot3 = PA-4T\ne2/0 = NIO_udp:10000:127.0.0.1:10001\ns3/0 = NIO_udp:10002:127.0.0.1:10003\n")
+	r1.address("e2/0", "10.2.0.1")
+	r1.address("s3/0", "10.3.0.1")
+	m.carrier("n", "R1", "e2/0", true)
+	m.carrier("n", "R1", "s3/0", true)
+
+	change("2 = access 1 NIO_host:lab1:10.0.0.2/24\n", "2 = access 1 NIO_host:lab1:10.0.0.2/24\n3 = access 2 NIO_udp:10001:127.0.0.1:10000\n4 = access 2 NIO_host:lab2:10.2.0.2/24\n")
+	m.carrier("n", "S", "3", true)
+	m.carrier("n", "S", "4", true)
+	m.pings("10.2.0.1")
+	r1.pings("10.2.0.2")
+
+	change("slot2 = PA-4E", "slot2 = PA-8E")
+	r1.address("e2/0", "10.2.0.1")
+	m.carrier("n", "R1", "e2/0", true)
+	m.pings("10.2.0.1")
+	r1.pings("10.0.0.2")
+	change("slot3 = PA-4T", "slot3 = PA-8T")
+	r1.address("s3/0", "10.3.0.1")
+	m.carrier("n", "R1", "s3/0", true)
+	m.Wait(20*time.Second, "keepalives at s3/0", func() bool { return m.counter("n", "R1", "s3/0", "tx-packets") > 0 })
+}
