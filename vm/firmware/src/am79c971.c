@@ -25,7 +25,6 @@
 #define ONES 0x0000f000u
 #define RX_SIZE 1536u
 #define MAX_FRAME 1518u
-#define MIN_FRAME 60u
 #define RING_LOG2 6u
 #define NRX (1u << RING_LOG2)
 #define NTX (1u << RING_LOG2)
@@ -175,10 +174,6 @@ static int am_send(struct netport *p, struct pkt *k)
 	reclaim_tx(d);
 	if (d->tx_tail - d->tx_head >= NTX)
 		return 0;
-	if (k->len < MIN_FRAME) {
-		memset(k->data + k->len, 0, MIN_FRAME - k->len);
-		k->len = MIN_FRAME;
-	}
 	d->tx_pkt[i] = k;
 	d->tx[i].buf = PHYS(k->data);
 	d->tx[i].misc = 0;

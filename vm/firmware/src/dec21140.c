@@ -37,7 +37,6 @@
  * eleven bits. */
 #define RX_SIZE 1536u
 #define MAX_FRAME 1518u
-#define MIN_FRAME 60u
 #define NRX 64u
 #define NTX 64u
 #define RX_BUDGET 64
@@ -264,10 +263,6 @@ static int dec_send(struct netport *p, struct pkt *k)
 	/* One descriptor stays free, for a setup frame. */
 	if (d->tx_tail - d->tx_head >= NTX - 1)
 		return 0;
-	if (k->len < MIN_FRAME) {
-		memset(k->data + k->len, 0, MIN_FRAME - k->len);
-		k->len = MIN_FRAME;
-	}
 	d->tx_pkt[i] = k;
 	d->tx[i].buf1 = PHYS(k->data);
 	/* No interrupt: what was sent is reclaimed by the next packet. */

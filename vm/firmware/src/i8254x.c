@@ -48,7 +48,6 @@
 
 #define RX_SIZE 2048u             /* what RCTL.BSIZE 0 means */
 #define MAX_FRAME 1518u
-#define MIN_FRAME 60u
 #define NRX 64u
 #define NTX 64u
 #define RX_BUDGET 64
@@ -220,10 +219,6 @@ static int in_send(struct netport *p, struct pkt *k)
 	/* Head equal to tail means empty: one descriptor stays free. */
 	if (d->tx_tail - d->tx_head >= NTX - 1)
 		return 0;
-	if (k->len < MIN_FRAME) {
-		memset(k->data + k->len, 0, MIN_FRAME - k->len);
-		k->len = MIN_FRAME;
-	}
 	d->tx_pkt[i] = k;
 	d->tx[i].buf = SWAPPED(k->data);
 	d->tx[i].buf_high = 0;

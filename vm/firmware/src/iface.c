@@ -462,10 +462,18 @@ void link_input(struct iface *ifp, struct pkt *p)
 	}
 }
 
+/* The shortest frame, without its FCS (IEEE 802.3, 4A.4.2). */
+#define MIN_FRAME 60u
+
 void link_send_raw(struct iface *ifp, struct pkt *p)
 {
-	u32 len = p->len;
+	u32 len;
 
+	if (ifp->kind == IF_ETHERNET && p->len < MIN_FRAME) {
+		memset(p->data + p->len, 0, MIN_FRAME - p->len);
+		p->len = MIN_FRAME;
+	}
+	len = p->len;
 	if (!ifp->port || !ifp->port->running || !ifp->port->ops->send(ifp->port, p)) {
 		ifp->c.out_drops++;
 		pkt_free(p);
