@@ -18,7 +18,6 @@ import (
 
 	"dynemu/tests/console"
 	"dynemu/tests/testlab"
-	"dynemu/tests/traffic"
 )
 
 // running is a lab on a machine of its own, as far as the network goes, with the
@@ -245,20 +244,8 @@ func (l *running) ethernet(device, port string) bool {
 	return strings.Contains(l.link(device, ifname), "tun type tap")
 }
 
-// raw opens a TAP of a device for frames to and from it.
-func (l *running) raw(device, ifname string) *traffic.Port {
-	l.t.Helper()
-	p, err := traffic.Open("/run/netns/"+l.netns(device), ifname)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	l.t.Cleanup(func() { p.Close() })
-	return p
-}
-
 // stream is a pcap stream that is read as it comes.
 type stream struct {
-	f        *os.File
 	frames   chan []byte
 	linktype chan int
 }
