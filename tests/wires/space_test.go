@@ -30,12 +30,20 @@ func newSpace(t testing.TB) *space {
 	s := &space{t: t, calls: make(chan func())}
 	made := make(chan error)
 	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-		var err error
-		s.ns, err = netns.New()
+		runtime.LockOSThread()
+		here, err := netns.Get()
+		if err == nil {
+			defer here.Close()
+			s.ns, err = netns.New()
+		}
 		made <- err
 		for fn := range s.calls {
 			fn()
+		}
+		// A thread that ended would take children that it has started along: consoles
+		// of other tests. It stays locked, and ends, only where it cannot be moved back.
+		if netns.Set(here) == nil {
+			runtime.UnlockOSThread()
 		}
 	}()
 	if err := <-made; err != nil {
