@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -22,7 +23,7 @@ type Lab struct {
 	// op is held by whoever changes the lab, for as long as that takes.
 	op         opLock
 	rec        record            // what exists in the kernel; under op
-	held       bool              // no text of it can be read: what runs stays as it is; under op
+	heldBack   atomic.Bool       // no text of it can be read: what runs stays as it is; changes under op
 	watchers   map[string]func() // by device: end watching for readers; under op
 	frameRelay map[string]bool   // by port: the link type of its interface, where known; under op
 
@@ -321,8 +322,7 @@ func (l *Lab) apply(text []byte) error {
 	if err != nil {
 		return err
 	}
-	if l.held {
-		l.held = false
+	if l.heldBack.Swap(false) {
 		l.attachOrphans()
 		l.stopOrphans()
 		l.adoptPorts(rep)
@@ -439,18 +439,20 @@ func (l *Lab) load(nodes map[string]Node) error {
 		l.refuse(msgs)
 		good, e := os.ReadFile(l.appliedPath())
 		if e != nil {
-			l.rec.orphans, l.held = nodes, true
+			l.rec.orphans = nodes
+			l.heldBack.Store(true)
 			return fmt.Errorf("it is held back: its text is refused, and none was applied: %w", e)
 		}
 		if topo, msgs = l.d.parse(l.name, good); topo == nil || hasError(msgs) {
-			l.rec.orphans, l.held = nodes, true
+			l.rec.orphans = nodes
+			l.heldBack.Store(true)
 			return fmt.Errorf("it is held back: its text, and that which was applied last, are refused: %v", msgs)
 		}
 		text = good
 	}
 	l.rec.orphans = nodes
 	if _, err := l.adopt(topo, text); err != nil {
-		l.held = true
+		l.heldBack.Store(true)
 		return err
 	}
 	l.attachOrphans()
@@ -483,7 +485,7 @@ func (l *Lab) stopOrphans() {
 func (l *Lab) resume() {
 	l.op.Lock()
 	defer l.op.Unlock()
-	if l.held { // what runs of it goes on until it has a text again
+	if l.heldBack.Load() { // what runs of it goes on until it has a text again
 		return
 	}
 	l.stopOrphans()

@@ -2,9 +2,12 @@ package emud
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"dynemu/emud/node"
 )
 
 // opLock is a lab's op: a lock that knows since when the work under it has not come
@@ -51,4 +54,43 @@ func (d *Daemon) Check(patience time.Duration) error {
 		}
 	}
 	return nil
+}
+
+// Summary says in a line what runs.
+func (d *Daemon) Summary() string {
+	labs := d.Labs()
+	routers, running, crashed := 0, 0, 0
+	var held []string
+	for _, l := range labs {
+		if l.heldBack.Load() {
+			held = append(held, l.name)
+		}
+		for _, dev := range l.Devices() {
+			if dev.Switch() != nil {
+				continue
+			}
+			routers++
+			switch state, _ := dev.State(); state {
+			case node.Booting, node.Running, node.Suspended:
+				running++
+			case node.Crashed:
+				crashed++
+			}
+		}
+	}
+	text := fmt.Sprintf("%s, %d of %s running", count(len(labs), "lab"), running, count(routers, "router"))
+	if crashed > 0 {
+		text += fmt.Sprintf(", %d crashed", crashed)
+	}
+	if len(held) > 0 {
+		text += "; held back for errors in its file: " + strings.Join(held, " ")
+	}
+	return text
+}
+
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }

@@ -31,6 +31,9 @@ func TestHeldBack(t *testing.T) {
 	if result, _ := h.d.Lab("m").Result(); !strings.HasPrefix(result, "m.net:4:1: unknown option \"what\"") {
 		t.Errorf("result: %q", result)
 	}
+	if got := h.d.Summary(); got != "2 labs, 1 of 1 router running; held back for errors in its file: m" {
+		t.Errorf("summary: %s", got)
+	}
 	if n := h.nodes.Get("m", "R1"); n == nil || n.ID() != before {
 		t.Error("R1 of the lab that is held back was stopped")
 	}

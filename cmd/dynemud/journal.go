@@ -11,9 +11,9 @@ import (
 )
 
 // newLogger logs to the journal, with the fields of each record as fields of
-// the entry (journalctl DYNEMU_DEVICE=R1), or to standard error where that does
+// the entry (journalctl DEVICE=R1), or to standard error where that does
 // not lead to the journal.
-func newLogger(level slog.Level) *slog.Logger {
+func newLogger(level slog.Leveler) *slog.Logger {
 	if to, err := journal.StderrIsJournalStream(); err == nil && to {
 		return slog.New(&journalHandler{level: level})
 	}
@@ -22,13 +22,13 @@ func newLogger(level slog.Level) *slog.Logger {
 
 // journalHandler sends records to the journal.
 type journalHandler struct {
-	level slog.Level
+	level slog.Leveler
 	attrs []slog.Attr
 	group string
 }
 
 // Enabled implements slog.Handler.
-func (h *journalHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level }
+func (h *journalHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level.Level() }
 
 // WithAttrs implements slog.Handler.
 func (h *journalHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
@@ -63,8 +63,12 @@ func (h *journalHandler) Handle(_ context.Context, r slog.Record) error {
 }
 
 // fieldName is a key as the journal accepts it: upper-case letters, digits and
-// underscores.
+// underscores. LAB, DEVICE and PORT stand for themselves, as in the entries of nodes.
 func fieldName(key string) string {
+	switch key {
+	case "lab", "device", "port":
+		return strings.ToUpper(key)
+	}
 	return "DYNEMU_" + strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'a' && r <= 'z':

@@ -15,12 +15,14 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
-	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"dynemu/cmd/dynemud/config"
 	"dynemu/emud"
 	"dynemu/emud/node"
 	tree "dynemu/fs"
@@ -29,13 +31,79 @@ import (
 	"dynemu/vm/rom"
 )
 
-// flags are the command line of dynemud.
+// flags are the command line of dynemud: what it says of options goes before what
+// the configuration file says.
 type flags struct {
-	mount, state, runtime, hypervisor, prefix, spawn, level string
+	config string // the file; empty: the one at config.Path, if it is there
+	check  bool
+	given  []option
 }
 
+// option is an option of the configuration as a flag.
+type option struct {
+	config.Option
+	text string // as given
+	set  bool
+}
+
+// String implements pflag.Value: the default, for the help.
+func (o *option) String() string { return o.Value.String() }
+
+// Type implements pflag.Value.
+func (o *option) Type() string { return "value" }
+
+// Set implements pflag.Value.
+func (o *option) Set(text string) error {
+	if _, ok := o.Value.(*config.Directory); ok && text != "" {
+		abs, err := filepath.Abs(text)
+		if err != nil {
+			return err
+		}
+		text = abs
+	}
+	o.text, o.set = text, true
+	return o.Value.UnmarshalText([]byte(text))
+}
+
+// newFlags adds the flags to a set.
+func newFlags(fl *pflag.FlagSet) *flags {
+	f := &flags{}
+	fl.StringVar(&f.config, "config", "", "configuration file (default "+config.Path+", if it is there)")
+	fl.BoolVar(&f.check, "check", false, "check the configuration, and end")
+	c := config.Default()
+	f.given = make([]option, len(c.Options()))
+	for i, o := range c.Options() {
+		f.given[i].Option = o
+		fl.Var(&f.given[i], o.Flag(), o.Usage)
+	}
+	return f
+}
+
+// resolve reads the configuration file and puts the flags before it.
+func (f *flags) resolve() (config.Config, error) {
+	c := config.Default()
+	if err := c.Load(f.config); err != nil {
+		return c, configError{err}
+	}
+	for i, o := range c.Options() {
+		if f.given[i].set {
+			if err := o.Value.UnmarshalText([]byte(f.given[i].text)); err != nil {
+				return c, err
+			}
+		}
+	}
+	return c, nil
+}
+
+// The exit statuses besides 0 and 1. The service manager does not start again what
+// ends with one of them.
+const (
+	exitUsage  = 2
+	exitConfig = 78 // EX_CONFIG of sysexits.h
+)
+
 func main() {
-	var f flags
+	var f *flags
 	cmd := &cobra.Command{
 		Use:           "dynemud",
 		Short:         "run labs of emulated Cisco routers, controlled by files",
@@ -46,67 +114,40 @@ func main() {
 		RunE:          func(*cobra.Command, []string) error { return run(f) },
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	fl := cmd.Flags()
-	fl.StringVar(&f.mount, "mount", "/run/dynemu", "where the tree appears")
-	fl.StringVar(&f.state, "state", "/var/lib/dynemu", "directory of what outlives a reboot")
-	fl.StringVar(&f.runtime, "runtime", "/run/dynemud", "directory of sockets and of what lives until a reboot")
-	fl.StringVar(&f.hypervisor, "hypervisor", "", "address of Dynamips' hypervisor protocol; empty: off")
-	fl.StringVar(&f.prefix, "prefix", "dynemu", "beginning of the names of namespaces and units")
-	fl.StringVar(&f.spawn, "spawn", node.SpawnAuto, "how routers are started: systemd, direct or auto")
-	fl.StringVar(&f.level, "log-level", "info", "what is logged: debug, info, warn or error")
-	if err := cmd.Execute(); err != nil {
-		fmt.Fprintln(os.Stderr, "dynemud:", err)
-		var usage usageError
-		if errors.As(err, &usage) {
-			os.Exit(2)
-		}
-		os.Exit(1)
+	f = newFlags(cmd.Flags())
+	err := cmd.Execute()
+	if err == nil {
+		return
 	}
+	fmt.Fprintln(os.Stderr, "dynemud:", err)
+	daemon.SdNotify(false, "STATUS="+strings.ReplaceAll(err.Error(), "\n", " "))
+	var usage usageError
+	var wrong configError
+	switch {
+	case errors.As(err, &usage):
+		os.Exit(exitUsage)
+	case errors.As(err, &wrong):
+		os.Exit(exitConfig)
+	}
+	os.Exit(1)
 }
 
 // usageError is a mistake on the command line.
 type usageError struct{ error }
 
-func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+// configError is a configuration file that cannot be used.
+type configError struct{ error }
 
-// check completes and checks the flags.
-func (f *flags) check() (level slog.Level, err error) {
-	switch f.spawn {
-	case node.SpawnAuto, node.SpawnDirect, node.SpawnSystemd:
-	default:
-		return level, usagef("--spawn %q: systemd, direct and auto are accepted", f.spawn)
-	}
-	if err := level.UnmarshalText([]byte(f.level)); err != nil {
-		return level, usagef("--log-level %q: debug, info, warn and error are accepted", f.level)
-	}
-	if f.hypervisor != "" {
-		return level, usagef("--hypervisor %q: this version does not serve the hypervisor protocol; leave it empty", f.hypervisor)
-	}
-	if err := emud.CheckLabName(f.prefix); err != nil {
-		return level, usagef("--prefix %q: letters, digits, _ - . are accepted", f.prefix)
-	}
-	for _, p := range []struct {
-		flag string
-		path *string
-	}{{"--mount", &f.mount}, {"--state", &f.state}, {"--runtime", &f.runtime}} {
-		if *p.path == "" {
-			return level, usagef("%s needs a path", p.flag)
-		}
-		if *p.path, err = filepath.Abs(*p.path); err != nil {
-			return level, err
-		}
-	}
-	return level, nil
-}
-
-func run(f flags) error {
-	level, err := f.check()
-	if err != nil {
+func run(f *flags) error {
+	c, err := f.resolve()
+	if err != nil || f.check {
 		return err
 	}
 	if os.Getuid() != 0 {
 		return errors.New("must be run by root: it mounts a file system and makes network namespaces")
 	}
+	level := &slog.LevelVar{}
+	level.Set(c.LogLevel.Level)
 	log := newLogger(level)
 	slog.SetDefault(log)
 	binary, err := nodeProgram()
@@ -115,41 +156,55 @@ func run(f flags) error {
 	}
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
 
+	nodes := node.Options{
+		RuntimeDir: string(c.Runtime), Binary: binary, Prefix: string(c.Prefix), Spawn: string(c.Spawn),
+		Log: func(format string, args ...any) { log.Info(fmt.Sprintf(format, args...)) },
+	}
+	mount := string(c.Mount)
 	d, err := emud.New(emud.Options{
-		Mount: f.mount, State: f.state, Runtime: f.runtime, Version: emud.Version, Hosts: hostNames(), Group: group(log), Log: log,
-		Network: emud.NewNetwork(netns.New(f.prefix)),
-		Nodes: emud.NewNodes(node.Options{
-			RuntimeDir: f.runtime, Binary: binary, Prefix: f.prefix, Spawn: f.spawn,
-			Log: func(format string, args ...any) { log.Info(fmt.Sprintf(format, args...)) },
-		}),
+		Mount: mount, State: string(c.State), Runtime: string(c.Runtime), Version: emud.Version, Hosts: hostNames(), Group: group(log), Log: log,
+		Network:    emud.NewNetwork(netns.New(string(c.Prefix))),
+		Nodes:      emud.NewNodes(nodes),
+		Units:      nodes.Units(),
+		Settings:   settings(c),
 		Builtin:    firmware.Router,
 		CheckImage: func(_ string, image []byte) error { return rom.Check(image) },
 	})
 	if err != nil {
 		return err
 	}
-	t, err := tree.Mount(f.mount, d, log)
+	t, err := tree.Mount(mount, d, log)
 	if err != nil {
 		d.Release()
 		return err
 	}
-	log.Info("ready", "mount", f.mount, "state", f.state, "prefix", f.prefix)
-	notify(log, daemon.SdNotifyReady+"\nSTATUS=Tree at "+f.mount)
-	go watchdog()
+	log.Info("ready", "mount", c.Mount, "state", c.State, "prefix", c.Prefix)
+	notify(log, daemon.SdNotifyReady+"\nSTATUS="+d.Summary())
+	ending := make(chan struct{})
+	go watch(d, log, ending)
 	go d.Run()
 
 	leave := false
-	select {
-	case s := <-signals:
-		if leave, err = restarting(); err != nil {
-			log.Warn("cannot ask the service manager whether this is a restart; the routers are stopped", "err", err)
+	for done := false; !done; {
+		select {
+		case <-hangup:
+			c = reload(c, f.resolve, d, level, log)
+			continue
+		case s := <-signals:
+			if leave, err = restarting(); err != nil {
+				log.Warn("cannot ask the service manager whether this is a restart; the routers are stopped", "err", err)
+			}
+			log.Info("ending", "signal", s.String(), "routers keep running", leave)
+		case <-d.Detached():
+			leave = true
+			log.Info("ending, routers keep running")
 		}
-		log.Info("ending", "signal", s.String(), "routers keep running", leave)
-	case <-d.Detached():
-		leave = true
-		log.Info("ending, routers keep running")
+		done = true
 	}
+	close(ending)
 	notify(log, daemon.SdNotifyStopping)
 	if err := t.Unmount(); err != nil {
 		log.Error(err.Error())
@@ -164,7 +219,7 @@ func run(f flags) error {
 	return d.Shutdown(ctx)
 }
 
-// nodeProgram finds dynemu-node: beside this program, or on the path.
+// nodeProgram finds dynemu-node: beside this program, where it is installed, or on the path.
 func nodeProgram() (string, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -176,9 +231,13 @@ func nodeProgram() (string, error) {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
+	installed := filepath.Join(filepath.Dir(self), "../libexec/dynemu/dynemu-node")
+	if _, err := os.Stat(installed); err == nil {
+		return installed, nil
+	}
 	path, err := exec.LookPath("dynemu-node")
 	if err != nil {
-		return "", fmt.Errorf("dynemu-node is neither beside %s nor on the path", self)
+		return "", fmt.Errorf("dynemu-node is neither beside %s, nor in ../libexec/dynemu, nor on the path", self)
 	}
 	return path, nil
 }
@@ -214,22 +273,4 @@ func hostNames() []string {
 		}
 	}
 	return names
-}
-
-func notify(log *slog.Logger, state string) {
-	if _, err := daemon.SdNotify(false, state); err != nil {
-		log.Warn("cannot tell the service manager", "state", state, "err", err)
-	}
-}
-
-// watchdog tells the service manager at half its interval that this process
-// lives.
-func watchdog() {
-	interval, err := daemon.SdWatchdogEnabled(false)
-	if err != nil || interval == 0 {
-		return
-	}
-	for range time.Tick(interval / 2) {
-		daemon.SdNotify(false, daemon.SdNotifyWatchdog)
-	}
 }

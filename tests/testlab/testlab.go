@@ -158,7 +158,7 @@ func (d *Daemon) Run() {
 		bin = Bin(d.t)
 	}
 	d.cmd = exec.Command(filepath.Join(bin, "dynemud"), "--mount", d.Mount, "--state", d.State,
-		"--runtime", d.Runtime, "--prefix", d.Prefix, "--spawn", "direct", "--hypervisor", "", "--log-level", "debug")
+		"--runtime", d.Runtime, "--prefix", d.Prefix, "--spawn", "direct", "--config", os.DevNull, "--hypervisor", "", "--log-level", "debug")
 	logFile, err := os.OpenFile(filepath.Join(d.State, "..", "dynemud.log"), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
 		d.t.Fatal(err)
