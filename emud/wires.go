@@ -333,7 +333,8 @@ func (dev *Device) PortStats(p lab.Port) (PortStats, error) {
 }
 
 // PortStats counts frames and bytes of a port as its device sees them. Drops are frames
-// that arrived or were sent and went nowhere.
+// that arrived or were sent and went nowhere. At an Ethernet port, what passes its NIO
+// counts beside that.
 type PortStats struct {
 	node.PortStatus
 	// LiveDrops counts frames that a reader of a stream was too slow for, once for each
@@ -353,6 +354,17 @@ func (s PortStats) String() string {
 	line("tx-drops", s.TxDrops)
 	for _, reason := range slices.Sorted(maps.Keys(s.Dropped)) {
 		line("dropped-"+reason, s.Dropped[reason])
+	}
+	if o := s.Outlet; o != nil {
+		line("nio-rx-packets", o.RxFrames)
+		line("nio-rx-bytes", o.RxBytes)
+		line("nio-rx-drops", o.RxDrops)
+		line("nio-tx-packets", o.TxFrames)
+		line("nio-tx-bytes", o.TxBytes)
+		line("nio-tx-drops", o.TxDrops)
+		for _, reason := range slices.Sorted(maps.Keys(o.Dropped)) {
+			line("nio-dropped-"+reason, o.Dropped[reason])
+		}
 	}
 	if s.LiveDrops > 0 {
 		line("live-drops", s.LiveDrops)

@@ -6,7 +6,9 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -77,7 +79,30 @@ type Datagram struct {
 	*descriptor
 	// alone tells that the socket is not connected: who sends looks where to.
 	alone bool
+	lost  atomic.Uint32 // what the socket had no room for, when it was asked last
 }
+
+// Stats implements Wire. Frames for which the socket had no room are among those that
+// were dropped on arrival; some that came as one datagram count once.
+func (d *Datagram) Stats() Stats {
+	_ = d.control(func(fd int) error { // one that is closed counts no more
+		info := make([]uint32, skMemInfoDrops+1)
+		size := uint32(4 * len(info))
+		_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_MEMINFO,
+			uintptr(unsafe.Pointer(&info[0])), uintptr(unsafe.Pointer(&size)), 0)
+		if errno == 0 && size == uint32(4*len(info)) {
+			d.lost.Store(info[skMemInfoDrops])
+		}
+		return nil
+	})
+	s := d.descriptor.Stats()
+	s.drop(In, Full, uint64(d.lost.Load()))
+	return s
+}
+
+// skMemInfoDrops is the place of the frames that were dropped in what SO_MEMINFO
+// tells (linux/sock_diag.h, SK_MEMINFO_DROPS).
+const skMemInfoDrops = 8
 
 // NewDatagram returns the wire of a datagram socket. It takes f over, also when
 // it fails. A socket of UDP that is not connected sends to whoever it received
