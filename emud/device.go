@@ -48,6 +48,7 @@ type Device struct {
 	closed   bool
 
 	told told
+	book addressBook
 }
 
 // kept is what outlives the daemon about a device.

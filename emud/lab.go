@@ -37,11 +37,14 @@ type Lab struct {
 	applied   []byte              // the text that topo came from
 	links     map[string]int      // index in topo.Links, by the ports at their ends
 	devices   []*Device
+	byName    map[string]*Device
 	result    string
 	errText   string
 	changed   time.Time // of result
 	clean     bool      // the last check and apply of a text found no error
 	pending   *pending
+
+	drawing drawing
 }
 
 // pending is a change of the lab file that waits until the file has been left
@@ -96,12 +99,7 @@ func (l *Lab) Devices() []*Device {
 func (l *Lab) Device(name string) *Device {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, dev := range l.devices {
-		if dev.name == name {
-			return dev
-		}
-	}
-	return nil
+	return l.byName[name]
 }
 
 // Result is the outcome of the last apply, and its time.
@@ -412,7 +410,10 @@ func (l *Lab) adopt(topo *lab.Lab, text []byte) ([]lab.Message, error) {
 	}
 	l.mu.Lock()
 	l.topo, l.applied, l.links = topo, text, linksOf(topo)
-	l.devices = devices
+	l.devices, l.byName = devices, make(map[string]*Device, len(devices))
+	for _, dev := range devices {
+		l.byName[dev.name] = dev
+	}
 	l.mu.Unlock()
 	for _, dev := range was {
 		l.rec.gone = append(l.rec.gone, dev)
@@ -550,7 +551,7 @@ func (l *Lab) Remove() error {
 	defer l.op.Unlock()
 	l.mu.Lock()
 	l.rec.gone = append(l.rec.gone, l.devices...)
-	l.devices, l.topo, l.applied, l.links = nil, nil, nil, nil
+	l.devices, l.byName, l.topo, l.applied, l.links = nil, nil, nil, nil, nil
 	l.mu.Unlock()
 	l.stopOrphans()
 	l.reconcile(&report{})

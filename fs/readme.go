@@ -27,6 +27,7 @@ named in result, and in info until then.
   labs/NAME.net    the lab file
   labs/NAME/
     status ctl errors result
+    topology.svg   a picture of the lab, laid out by Graphviz; topology.dot is its text
     files/         what the lab file names by relative paths; a plain folder
     captures/      capture files by name; a plain folder
     live.pcapng    the frames of all ports from now on (waits)

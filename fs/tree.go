@@ -114,6 +114,16 @@ func (t *Tree) labDir(name string) *dir {
 			return t.plainDir(path(l))
 		}
 	}
+	// A picture has addresses of the routers' configurations.
+	picture := func(draw func(*emud.Lab) []byte) func(string) entry {
+		return t.text(secretMode, func() ([]byte, error) {
+			l, err := get()
+			if err != nil {
+				return nil, err
+			}
+			return draw(l), nil
+		})
+	}
 	f := files{
 		"status": t.text(statusMode, func() ([]byte, error) {
 			l, err := get()
@@ -144,8 +154,10 @@ func (t *Tree) labDir(name string) *dir {
 			text, _ := l.Result()
 			return []byte(text), nil
 		}),
-		"captures": plain((*emud.Lab).CapturesDir),
-		"files":    plain((*emud.Lab).FilesDir),
+		"topology.dot": picture((*emud.Lab).DOT),
+		"topology.svg": picture((*emud.Lab).SVG),
+		"captures":     plain((*emud.Lab).CapturesDir),
+		"files":        plain((*emud.Lab).FilesDir),
 		"live.pcapng": func(path string) entry {
 			return &stream{base: t.base(path, secretMode), open: func(bool) (source, error) {
 				l, err := get()
@@ -157,7 +169,7 @@ func (t *Tree) labDir(name string) *dir {
 		},
 	}
 	always := t.fixed(path, f, while(func() bool { l, _ := get(); return l != nil },
-		"status", "ctl", "errors", "result", "captures", "files", "live.pcapng"))
+		"status", "ctl", "errors", "result", "topology.dot", "topology.svg", "captures", "files", "live.pcapng"))
 	return &dir{
 		base: t.base(path, dirMode),
 		names: func() ([]string, bool) {

@@ -237,6 +237,12 @@ func TestApply(t *testing.T) {
 	if got := w.read("labs/simple1/R1/ports/s1-0/ifname"); got != "s1-0\n" {
 		t.Errorf("ifname of a serial port: %q", got)
 	}
+	if got := w.read("labs/simple1/topology.dot"); !strings.Contains(got, `"R1" -- "R2"`) {
+		t.Errorf("topology.dot: %q", got)
+	}
+	if got := w.read("labs/simple1/topology.svg"); !strings.Contains(got, "<svg") || !strings.HasSuffix(got, "</svg>\n") {
+		t.Errorf("topology.svg: %q", got)
+	}
 	if got := w.read("labs/simple1.net"); got != good {
 		t.Errorf("lab file: %q", got)
 	}
@@ -738,6 +744,8 @@ func TestPermissions(t *testing.T) {
 		{"cat labs/x/R1/startup-config", false, true},
 		{"cat labs/x/R1/console.log", false, true},
 		{"cat labs/x/R1/log", false, true},
+		{"cat labs/x/topology.dot > /dev/null", false, true},
+		{"cat metrics > /dev/null; dd if=events count=0", true, true},
 		{"cat labs/x/R1/nvram", false, true},
 		{"dd if=labs/x/R1/console count=0", false, true},
 		{"/bin/echo suspend > labs/x/R1/ctl", false, true},

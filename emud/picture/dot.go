@@ -87,7 +87,7 @@ var shapes = map[Shape]string{
 // `dot -Tpng` draws it as it is meant.
 func (g Graph) DOT() []byte {
 	var b bytes.Buffer
-	layout := `layout=neato, overlap=prism, sep="+18", splines=true`
+	layout := `layout=neato, overlap=scale, sep="+14", splines=true`
 	if len(g.Nodes) > crowd {
 		layout = `layout=sfdp, overlap=prism, K=1.5, splines=line`
 	}
@@ -98,9 +98,9 @@ func (g Graph) DOT() []byte {
 	}
 	title := strings.Join(g.Title, "\n")
 	fmt.Fprintf(&b, "graph %s {\n", quote(g.Name))
-	fmt.Fprintf(&b, "\tgraph [%s, %s, fontsize=11, label=%s, labelloc=b, bgcolor=white, pad=0.3, outputorder=edgesfirst]\n", layout, font, quote(title))
+	fmt.Fprintf(&b, "\tgraph [%s, %s, fontsize=11, label=%s, labelloc=b, bgcolor=white, pad=0.3, outputorder=nodesfirst]\n", layout, font, quote(title))
 	fmt.Fprintf(&b, "\tnode [%s, fontsize=11, style=filled, penwidth=1.2, margin=\"0.15,0.06\"]\n", font)
-	fmt.Fprintf(&b, "\tedge [%s, fontsize=8, penwidth=1.6, len=2.4, labeldistance=2.4, labelangle=14]\n", font)
+	fmt.Fprintf(&b, "\tedge [%s, fontsize=8, penwidth=1.6, len=2.6, labelfontsize=8, labelfontcolor=black, labeldistance=3, labelangle=0]\n", font)
 	for _, n := range g.Nodes {
 		fmt.Fprintf(&b, "\t%s [%s, label=%s", quote(n.ID), shapes[n.Shape], quote(strings.Join(n.Lines, "\n")))
 		if c, ok := colours[n.State]; ok && n.Shape != Cloud {
@@ -111,8 +111,11 @@ func (g Graph) DOT() []byte {
 		}
 		b.WriteString("]\n")
 	}
-	for _, e := range g.Edges {
+	for i, e := range g.Edges {
 		fmt.Fprintf(&b, "\t%s -- %s [%s", quote(e.A.ID), quote(e.B.ID), links[e.State])
+		if i%2 != 0 { // two links that leave a node side by side
+			b.WriteString(", labeldistance=4.6")
+		}
 		for _, end := range []struct {
 			attr  string
 			lines []string
