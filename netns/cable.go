@@ -75,7 +75,7 @@ func openCable(port Endpoint) (*os.File, error) {
 }
 
 // PlugCable gives or takes the carrier of the port and of its cable. Neither has
-// it unless routers hold both.
+// it unless routers hold both. No cable is no error.
 func (m *Manager) PlugCable(port Endpoint, up bool) error {
 	if err := m.checkPort(port); err != nil {
 		return err
@@ -86,6 +86,9 @@ func (m *Manager) PlugCable(port Endpoint, up bool) error {
 		return err
 	}
 	defer h.close()
+	if end, err := h.find(LinkName(port.Ifname)); err == nil && end == nil {
+		return nil
+	}
 	p, err := h.join(port.Ifname)
 	if err == nil && p.end.Type() != "tuntap" {
 		err = fmt.Errorf("interface %s is a %s, not the end of a cable", p.end.Attrs().Name, p.end.Type())

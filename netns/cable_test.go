@@ -22,6 +22,7 @@ func cable(t *testing.T, m *Manager, e Endpoint) *os.File {
 func TestCablePassesEveryFrameUnchanged(t *testing.T) {
 	m := manager(t)
 	e, tap := port(t, m, "R1", "f0-0")
+	must(t, m.PlugCable(e, true)) // there is none yet
 	end := cable(t, m, e)
 	carrier(t, m, e, false)
 	must(t, m.PlugCable(e, true))
