@@ -1,6 +1,7 @@
 package emud
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -229,7 +230,7 @@ func (s *liveStream) copy(ctx context.Context) {
 	stop := context.AfterFunc(ctx, func() { r.Close() })
 	defer stop()
 	defer r.Close()
-	in, err := capture.NewReader(r)
+	in, err := capture.NewReader(bufio.NewReaderSize(r, 64<<10))
 	for err == nil {
 		var rec capture.Record
 		if rec, err = in.Next(); err == nil {

@@ -1,7 +1,6 @@
 package wires
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"os"
@@ -124,13 +123,13 @@ func TestCarrierAcrossSwitches(t *testing.T) {
 
 	// A switch that dies takes its ports along, and then runs again.
 	for _, sw := range []string{"S1", "F1"} {
-		pid := l.NodePID(l.name, sw)
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		pid := fmt.Sprint(l.NodePID(l.name, sw))
+		if err := syscall.Kill(l.NodePID(l.name, sw), syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
 		l.Wait(20*time.Second, sw+" to run again", func() bool {
-			text, err := os.ReadFile(l.Path("labs", l.name, sw, "info"))
-			return err == nil && bytes.Contains(text, []byte("pid ")) && l.NodePID(l.name, sw) != pid
+			m := regexp.MustCompile(`(?m)^pid +(\d+)`).FindStringSubmatch(l.Read("labs", l.name, sw, "info"))
+			return m != nil && m[1] != pid
 		})
 	}
 	up("the switches were killed and run again")
