@@ -24,6 +24,10 @@ suspend       halt its processor
 resume        let it go on
 confreg VALUE set its configuration register, now and for later starts
 send TEXT     type TEXT and a carriage return at its console
+idlepc get    gather statistics of the idle loop for some 10 s; idlepc/show then has the values
+idlepc set VALUE           how it is known that the router has nothing to do: an address such as 0x60719b98, auto or none
+idlepc drop                idlepc set auto
+idlepc save db|router|default    write the address in force into idlepc.ini, or into the lab file
 ` + portHelp
 	SwitchHelp = `clear mac     forget the stations (ETHSW)
 ` + portHelp
@@ -76,11 +80,16 @@ func (dev *Device) Command(line string) error {
 		_, text, _ := strings.Cut(strings.TrimLeft(line, " \t"), "send")
 		text = strings.TrimPrefix(text, " ")
 		return dev.command(func() error { return dev.Type([]byte(text + "\r")) })
+	case "idlepc":
+		if err := dev.mustRoute("has an idle-pc"); err != nil {
+			return dev.command(func() error { return err })
+		}
+		return dev.idlePCCommand(words)
 	case "link", "capture", "no", "filter", "impair", "clear":
 		return dev.portCommand(words, line)
 	}
 	return dev.command(func() error {
-		return unknown(line, "start, stop, reload, suspend, resume, confreg VALUE, send TEXT, link, capture, no capture, filter, impair, clear mac")
+		return unknown(line, "start, stop, reload, suspend, resume, confreg VALUE, send TEXT, idlepc, link, capture, no capture, filter, impair, clear mac")
 	})
 }
 

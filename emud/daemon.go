@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"dynemu/emud/idlepc"
 	"dynemu/emud/lab"
 	"dynemu/vm/rom/archive"
 )
@@ -65,6 +66,11 @@ type Daemon struct {
 	events  eventReaders
 	hostUp  map[string]bool // interfaces of the host that have carrier
 
+	idle     idlepc.DB
+	idleText []byte     // of the database, as it was written
+	idleOp   sync.Mutex // held by whoever changes it
+	editor   Editor     // of lab files; nil: they are changed where they are stored
+
 	stopHost func() // ends watching them
 
 	detach     chan struct{}
@@ -91,7 +97,7 @@ func New(opt Options) (*Daemon, error) {
 	if err := d.takeLock(); err != nil {
 		return nil, err
 	}
-	if err := d.load(); err != nil {
+	if err := errors.Join(d.loadIdleDB(), d.load()); err != nil {
 		d.lock.Close()
 		return nil, err
 	}

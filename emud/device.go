@@ -63,7 +63,8 @@ type kept struct {
 	AUX     given `json:"aux,omitzero"`
 	// ConfReg is the configuration register that a user set, in force while the
 	// lab file asks for what it asked for then.
-	ConfReg given `json:"confreg,omitzero"`
+	ConfReg given     `json:"confreg,omitzero"`
+	IdlePC  idleGiven `json:"idlepc,omitzero"`
 	// Ports is what users set for ports, by name.
 	Ports map[string]portKept `json:"ports,omitempty"`
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -342,6 +343,9 @@ func (l *Lab) apply(text []byte) error {
 	return nil
 }
 
+// liveOptions are the options that a running router takes at once.
+var liveOptions = []string{"autostart", "idlepc", "idlemax", "idlesleep"}
+
 // whenApplied moves the options that a running node does not take to those that
 // wait for its next start.
 func (l *Lab) whenApplied(c lab.ChangeRouter) lab.ChangeRouter {
@@ -351,7 +355,7 @@ func (l *Lab) whenApplied(c lab.ChangeRouter) lab.ChangeRouter {
 	}
 	var live []string
 	for _, option := range c.Live {
-		if option == "autostart" || option == "limits" && l.d.opt.Units {
+		if slices.Contains(liveOptions, option) || option == "limits" && l.d.opt.Units {
 			live = append(live, option)
 		} else {
 			c.NeedsRestart = append(c.NeedsRestart, option)

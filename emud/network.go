@@ -6,6 +6,7 @@ import (
 
 	"dynemu/emud/lab"
 	"dynemu/emud/node"
+	"dynemu/vm"
 	"dynemu/vm/wire"
 )
 
@@ -120,6 +121,10 @@ type Node interface {
 	// NVRAM, in one step for the guest.
 	SetConfig(private bool, text []byte) error
 	SetConfReg(v uint16) error
+	SetIdleness(i vm.Idleness) error
+	// SampleIdle begins to look where the guest is; IdleSamples then tells more.
+	SampleIdle(samples int, every time.Duration) error
+	IdleSamples() (node.IdleSamples, error)
 	// Insert puts a card into an empty slot of the running router, with the wires
 	// of its ports by port name, of which the caller closes its copies. Remove
 	// takes one out.
@@ -167,6 +172,8 @@ type Fact struct{ Name, Value string }
 type NodeStatus struct {
 	// Info and Stats are facts in the order to show them.
 	Info, Stats []Fact
+	// Idle are facts about the guest's idle time.
+	Idle []Fact
 	// Ports holds the state and counters of each port by port name.
 	Ports map[string]node.PortStatus
 	Counters

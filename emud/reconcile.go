@@ -149,6 +149,7 @@ func (l *Lab) reconcile(rep *report) {
 	l.op.step()
 	l.putCards(rep)
 	l.configureSwitches(rep)
+	l.changeIdleness(rep)
 	l.dropInterfaces(rep)
 	l.save()
 	l.limit(rep)

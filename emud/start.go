@@ -6,7 +6,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -155,17 +154,21 @@ func (dev *Device) startRouter(r *lab.Router, pipes map[string]*os.File, own *ow
 	if r.MAC != "" {
 		mac = r.MAC
 	}
-	idle, _ := strconv.ParseUint(strings.TrimPrefix(r.IdlePC, "0x"), 16, 64)
 	spec := node.Spec{
 		Version: 1, Lab: dev.lab.name, Device: dev.name,
 		Config: vm.Config{
 			Name: dev.name, Instance: keep.Instance, Platform: "c" + strings.TrimPrefix(r.Model, "c"),
 			NPE: r.NPE, Midplane: r.Midplane, RAM: r.RAM, NVRAM: r.NVRAM, ConfReg: keep.confReg(r),
 			Disk0: r.Disk0, Disk1: r.Disk1,
-			MAC: mac, Slots: r.Slots, IdlePC: idle, NoIdle: r.IdlePC == "none", Quirks: r.Quirks, NoJIT: r.NoJIT, CheckJIT: r.CheckJIT, PerfMap: r.PerfMap,
+			MAC: mac, Slots: r.Slots, Quirks: r.Quirks, NoJIT: r.NoJIT, CheckJIT: r.CheckJIT, PerfMap: r.PerfMap,
 		},
 		ConsolePort: r.Console, AUXPort: r.AUX, TTY: tty, Image: path,
 		Ports: dev.portSpecs(r.Ports, files.Ports), Limits: dev.lab.d.limits(r),
+	}
+	idleness := dev.idleness(r)
+	spec.Config.SetIdleness(idleness)
+	if idleness.Off {
+		dev.lab.d.log.Warn("Starting "+dev.name+" with no idle-pc value", "lab", dev.lab.name)
 	}
 	n, err := dev.lab.d.opt.Nodes.Start(spec, files)
 	if err != nil {

@@ -241,7 +241,8 @@ func (p *process) Status() (NodeStatus, error) {
 		},
 		Ports: s.Ports,
 	}
-	idlePC := s.IdlePC
+	st.Idle = idleFacts(s)
+	idlePC := s.Idleness.PC
 	if i := s.Idle; i != nil {
 		idlePC = i.PC
 		st.Stats = append(st.Stats,

@@ -110,7 +110,9 @@ func (dev *Device) Info() string {
 	fact("confreg", "0x%04x", keep.confReg(r))
 	fact("mac", "%s", dev.baseMAC())
 	fact("instance", "%d", keep.Instance)
-	fact("idlepc", "%s", r.IdlePC)
+	if value, err := dev.IdlePC(); err == nil {
+		fact("idlepc", "%s", value)
+	}
 	if r.Console != 0 {
 		fact("console", "%d", r.Console)
 	}

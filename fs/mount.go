@@ -51,6 +51,7 @@ func Mount(dir string, d *emud.Daemon, logger *slog.Logger) (*Tree, error) {
 	if err := t.labs.load(); err != nil {
 		return nil, err
 	}
+	d.SetEditor(t.labs.edit)
 	if err := t.serve(t.root()); err != nil {
 		return nil, err
 	}

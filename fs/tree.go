@@ -9,6 +9,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fs"
 
 	"dynemu/emud"
+	"dynemu/emud/idlepc"
 )
 
 // The permissions of the tree: root and the group may write, others may read
@@ -20,7 +21,9 @@ const (
 	ctlMode     = syscall.S_IFREG | 0o664
 	secretMode  = syscall.S_IFREG | 0o440
 	storageMode = syscall.S_IFREG | 0o660
-	linkMode    = syscall.S_IFLNK | 0o777
+	// databaseMode is of a file that all may read, edited as a whole.
+	databaseMode = syscall.S_IFREG | 0o664
+	linkMode     = syscall.S_IFLNK | 0o777
 )
 
 func (t *Tree) base(path string, mode uint32) base { return base{t: t, path: path, perm: mode} }
@@ -90,10 +93,13 @@ func (t *Tree) root() *dir {
 		"events": func(path string) entry {
 			return &stream{base: t.base(path, statusMode), open: func(bool) (source, error) { return d.OpenEvents() }}
 		},
+		idlepc.File: func(path string) entry {
+			return &storage{base: t.base(path, databaseMode), load: func() ([]byte, error) { return d.IdleDB(), nil }, store: d.SetIdleDB}
+		},
 		"labs": func(path string) entry {
 			return &labsDir{base: t.base(path, labsMode), l: t.labs}
 		},
-	}, while(func() bool { return true }, "README", "version", "status", "metrics", "events", "ctl", "errors", "labs"))
+	}, while(func() bool { return true }, "README", "version", "status", "metrics", "events", "ctl", "errors", idlepc.File, "labs"))
 }
 
 // labDir is the directory of a lab.
@@ -197,7 +203,7 @@ func (t *Tree) labDir(name string) *dir {
 var (
 	routerFiles = slices.Concat([]string{"ctl", "errors"}, emud.Verbs,
 		[]string{"state", "info", "stats", "log", "console", "console.log", "tty", "aux", "startup-config", "private-config", "nvram"},
-		emud.StorageNames, []string{"ports"})
+		emud.StorageNames, []string{"idlepc", "ports"})
 	switchFiles = []string{"ctl", "errors", "status", "state", "info", "stats", "mac", "log", "ports"}
 )
 
@@ -292,6 +298,7 @@ func (t *Tree) deviceDir(labName, name string) *dir {
 				},
 			}
 		},
+		"idlepc": func(path string) entry { return t.idlePCDir(path, find) },
 		"ports":  func(path string) entry { return t.portsDir(path, find) },
 		"status": t.text(statusMode, with((*emud.Device).SwitchStatus)),
 		"mac": func(path string) entry {

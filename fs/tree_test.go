@@ -207,7 +207,7 @@ func TestTop(t *testing.T) {
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
-	if got := strings.Join(names, " "); got != "README ctl errors events labs metrics status version" {
+	if got := strings.Join(names, " "); got != "README ctl errors events idlepc.ini labs metrics status version" {
 		t.Errorf("top of the tree: %s", got)
 	}
 	if out, _ := w.sh("sh", "tail -n 1 README; head -c 6 README; wc -c < README"); !strings.HasPrefix(out, "Root and the group") {

@@ -31,6 +31,8 @@ type Config struct {
 	// NoIdle makes a guest that has nothing to do run on at full speed. Otherwise,
 	// with IdlePC 0, its idle loop is found while it runs.
 	NoIdle bool `json:"no_idle,omitempty"`
+	// IdleMax is how often IdlePC must be passed, see Idleness.Max.
+	IdleMax int `json:"idlemax,omitempty"`
 	// Quirks are the leniencies of Dynamips to apply (cpu reference, section 0).
 	Quirks []string `json:"quirks,omitempty"`
 	// InstructionTime makes guest time follow executed instructions, so that a

@@ -109,11 +109,15 @@ type Machine struct {
 	reload    bool
 	byGuest   bool // the guest asked for the reload
 	powerOff  bool
+	sampling  bool   // the guest's PC is sampled, and it never sleeps
 	crashInfo []byte // as it was at the start
 
 	translated   atomic.Pointer[jit.Stats] // as of some ms ago
 	idleStats    atomic.Pointer[mips.IdleStats]
+	idleness     atomic.Pointer[Idleness]
 	asleep       atomic.Int64 // ns spent with nothing to do
+	sleeps       atomic.Uint64
+	timerWakes   atomic.Uint64
 	instructions atomic.Uint64
 	resets       atomic.Uint64
 
@@ -150,6 +154,8 @@ func New(cfg Config, host Host) (*Machine, error) {
 	} else {
 		m.loop = event.New(&m.attention)
 	}
+	idleness := cfg.Idleness()
+	m.idleness.Store(&idleness)
 	m.saver = newSaver(host.SaveNVRAM, func(text string) { host.Log("NVRAM", text) })
 	var err error
 	if m.board, err = newBoard(cfg, host, m); err != nil {
@@ -204,11 +210,7 @@ func (m *Machine) boot() error {
 	}
 	m.board.SetEntry(entry)
 	m.crashInfo = bytes.Clone(m.board.CrashInfo())
-	m.cpu.SetIdlePC(m.cfg.IdlePC)
-	m.cpu.SetIdleMax(0)
-	if m.cfg.IdlePC == 0 && !m.cfg.NoIdle {
-		m.cpu.SetIdleAuto(true)
-	}
+	m.applyIdleness()
 	return nil
 }
 
@@ -281,7 +283,7 @@ func (m *Machine) turn() {
 			m.loop.Sleep()
 			continue
 		}
-		exit := m.cpu.Run(quantum)
+		exit := m.cpu.Run(m.budget())
 		m.instructions.Store(m.cpu.Instructions())
 		if runs++; runs%statsEvery == 1 && m.jit != nil {
 			s := m.jit.Stats()
@@ -329,9 +331,14 @@ func (m *Machine) idle() {
 			return
 		}
 	}
+	at, timed := m.loop.NextTimer()
 	t := time.Now()
 	m.loop.Sleep()
 	m.asleep.Add(int64(time.Since(t)))
+	m.sleeps.Add(1)
+	if timed && m.loop.Now() >= at {
+		m.timerWakes.Add(1)
+	}
 }
 
 // stopped acts on what made the CPU stop.
@@ -532,16 +539,19 @@ func (m *Machine) SetConfReg(v uint16) { m.do(func() { m.board.SetConfReg(v) }) 
 
 // Stats are counters of a machine.
 type Stats struct {
-	State        string               `json:"state"`
-	Uptime       time.Duration        `json:"uptime_ns"` // since Start, host time
-	Instructions uint64               `json:"instructions"`
-	Asleep       time.Duration        `json:"asleep_ns"` // time with nothing to do
-	Reloads      uint64               `json:"reloads"`
-	IdlePC       uint64               `json:"idlepc"`
-	Idle         *mips.IdleStats      `json:"idle,omitempty"` // nil when nobody looks for the idle loop
-	Memory       uint64               `json:"memory"`         // guest memory in use, in bytes
-	JIT          *jit.Stats           `json:"jit,omitempty"`  // nil when the interpreter runs the guest
-	Ports        map[string]PortStats `json:"ports"`          // key SLOT/PORT
+	State        string        `json:"state"`
+	Uptime       time.Duration `json:"uptime_ns"` // since Start, host time
+	Instructions uint64        `json:"instructions"`
+	Asleep       time.Duration `json:"asleep_ns"` // time with nothing to do
+	Sleeps       uint64        `json:"sleeps"`    // how often it slept
+	// TimerWakes is how often a timer ended that; otherwise a frame, key or command did.
+	TimerWakes uint64               `json:"timer_wakes"`
+	Reloads    uint64               `json:"reloads"`
+	Idleness   Idleness             `json:"idleness"`       // what is in force
+	Idle       *mips.IdleStats      `json:"idle,omitempty"` // nil when nobody looks for the idle loop
+	Memory     uint64               `json:"memory"`         // guest memory in use, in bytes
+	JIT        *jit.Stats           `json:"jit,omitempty"`  // nil when the interpreter runs the guest
+	Ports      map[string]PortStats `json:"ports"`          // key SLOT/PORT
 }
 
 // PortStats counts the frames of a port, as seen from the router.
@@ -557,7 +567,9 @@ func (m *Machine) Stats() Stats {
 		Instructions: m.instructions.Load(),
 		Asleep:       time.Duration(m.asleep.Load()),
 		Reloads:      m.resets.Load(),
-		IdlePC:       m.cfg.IdlePC,
+		Sleeps:       m.sleeps.Load(),
+		TimerWakes:   m.timerWakes.Load(),
+		Idleness:     *m.idleness.Load(),
 		Idle:         m.idleStats.Load(),
 		JIT:          m.translated.Load(),
 		Ports:        map[string]PortStats{},

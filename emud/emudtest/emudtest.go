@@ -424,6 +424,7 @@ type process struct {
 	news    func()
 	hang    chan struct{}
 	reason  string
+	idle    node.IdleSamples
 	// captures are those that write, by ID.
 	captures map[string]*capture.File
 }

@@ -2,9 +2,11 @@ package lab
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -16,24 +18,27 @@ import (
 // the server's, then the device's or model's ("localhost", "ROUTER R1"). Types and
 // servers are found in any case, names of devices as they are.
 type Editor struct {
-	lines []string // with their ends
+	mark  string   // the byte order mark
+	wide  int      // 1, 2: the file is in UTF-16, little or big end first
+	lines []string // with their ends, without the mark, not in UTF-16
 	eol   string
 }
 
 // Option is an option of a section as the file has it, quotes aside.
 type Option struct{ Key, Value string }
 
-// NewEditor returns an editor of a lab file's text. A text in UTF-16 becomes one
-// in UTF-8.
+// NewEditor returns an editor of a lab file's text.
 func NewEditor(text []byte) *Editor {
 	var p parser
-	switch {
-	case bytes.HasPrefix(text, []byte{0xff, 0xfe}):
-		text = p.decodeUTF16(text[2:], 1)
-	case bytes.HasPrefix(text, []byte{0xfe, 0xff}):
-		text = p.decodeUTF16(text[2:], 0)
-	}
 	e := &Editor{eol: "\n"}
+	switch {
+	case bytes.HasPrefix(text, []byte("\ufeff")):
+		e.mark, text = string(text[:3]), text[3:]
+	case bytes.HasPrefix(text, []byte{0xff, 0xfe}):
+		e.mark, e.wide, text = string(text[:2]), 1, p.decodeUTF16(text[2:], 1)
+	case bytes.HasPrefix(text, []byte{0xfe, 0xff}):
+		e.mark, e.wide, text = string(text[:2]), 2, p.decodeUTF16(text[2:], 0)
+	}
 	for len(text) > 0 {
 		end := bytes.IndexAny(text, "\r\n") + 1
 		if end == 0 {
@@ -50,8 +55,22 @@ func NewEditor(text []byte) *Editor {
 	return e
 }
 
-// Text returns the text as it is now.
-func (e *Editor) Text() []byte { return []byte(strings.Join(e.lines, "")) }
+// Text returns the text as it is now, encoded as it was.
+func (e *Editor) Text() []byte {
+	body := strings.Join(e.lines, "")
+	if e.wide == 0 {
+		return []byte(e.mark + body)
+	}
+	text := []byte(e.mark)
+	for _, u := range utf16.Encode([]rune(body)) {
+		if e.wide == 1 {
+			text = binary.LittleEndian.AppendUint16(text, u)
+		} else {
+			text = binary.BigEndian.AppendUint16(text, u)
+		}
+	}
+	return text
+}
 
 func (e *Editor) parse() *section {
 	var p parser
@@ -149,7 +168,7 @@ func (s *section) option(key string) *option {
 
 // lastLine is the number of the option's last line: a value in three quotes
 // may have several.
-func (o *option) lastLine() int { return o.valueAt.line + strings.Count(o.value, "\n") }
+func (o *option) lastLine() int { return o.rawEnd.line }
 
 // ownLine is the last line of a section's own options, or of its header; 0 for
 // a top without options.
@@ -212,6 +231,11 @@ func (e *Editor) Set(key, value string, path ...string) error {
 	if s == nil {
 		return fmt.Errorf("the lab file has no section %s", strings.Join(path, " / "))
 	}
+	e.set(s, key, value)
+	return nil
+}
+
+func (e *Editor) set(s *section, key, value string) {
 	o := s.option(key)
 	if o == nil {
 		last := ownLine(s)
@@ -219,36 +243,17 @@ func (e *Editor) Set(key, value string, path ...string) error {
 		if last == 0 && len(e.lines) > 1 && strings.TrimSpace(e.lines[1]) != "" {
 			e.insert(1, "")
 		}
-		return nil
+		return
 	}
-	first, last := o.at.line, o.lastLine()
-	line := e.lines[first-1]
-	start := byteIndex(line, o.valueAt.column-1)
-	text := strings.TrimRight(line, "\r\n")
-	end := len(text)
-	if last > first {
-		for start > 0 && (line[start-1] == '"' || line[start-1] == '\'') {
-			start--
-		}
-	} else if start > 0 && (line[start-1] == '"' || line[start-1] == '\'') {
-		q := line[start-1]
-		end = start + len(o.value)
-		start--
-		for end < len(text) && text[end] == q {
-			end++
-		}
-		for start > 0 && line[start-1] == q {
-			start--
-		}
-	} else if hash := strings.IndexByte(text[start:], '#'); hash >= 0 {
-		end = start + len(strings.TrimRight(text[start:start+hash], " \t"))
-	}
-	rest := line[end:]
-	if last > first {
-		rest = e.eol
-	}
-	e.lines = slices.Replace(e.lines, first-1, last, line[:start]+quote(value)+rest)
-	return nil
+	e.replace(o, value)
+}
+
+// replace gives an option another value, in the place of the old one.
+func (e *Editor) replace(o *option, value string) {
+	first, last := o.raw.line, o.rawEnd.line
+	line, end := e.lines[first-1], e.lines[last-1]
+	line = line[:byteIndex(line, o.raw.column-1)] + quote(value) + end[byteIndex(end, o.rawEnd.column-1):]
+	e.lines = slices.Replace(e.lines, first-1, last, line)
 }
 
 // byteIndex is the index in bytes of a character of a line, as decodeLine

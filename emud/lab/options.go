@@ -147,14 +147,8 @@ var specs = map[string]spec{
 		return int(n), nil
 	}},
 	"idlepc": {inDevice, nil, func(text string) (int, error) {
-		if text == "auto" || text == "none" {
-			return 0, nil
-		}
-		hex, ok := strings.CutPrefix(strings.ToLower(text), "0x")
-		if _, err := strconv.ParseUint(hex, 16, 64); !ok || err != nil {
-			return 0, fmt.Errorf("auto, none or an address such as 0x60719b98")
-		}
-		return 0, nil
+		_, _, err := ParseIdlePC(text)
+		return 0, err
 	}},
 	"exec_area":    {inDevice, nil, number(0, maxRAM)},
 	"cpu_limit":    {inDevice, nil, ParseCPULimit},

@@ -32,7 +32,7 @@ func TestRouterDefaults(t *testing.T) {
 		if r.NPE != want.NPE || r.Midplane != want.Midplane || r.RAM != want.RAM || r.NVRAM != want.NVRAM || r.Disk0 != want.Disk0 || r.Disk1 != 0 {
 			t.Errorf("%s: %+v", model, *r)
 		}
-		if r.Image != "builtin" || r.IdlePC != "auto" || r.ConfReg != 0x2102 || !r.AutoStart || r.MAC != "" || r.AUX != 0 {
+		if r.Image != "builtin" || r.IdlePC != "" || r.ConfReg != 0x2102 || !r.AutoStart || r.MAC != "" || r.AUX != 0 {
 			t.Errorf("%s: common defaults: %+v", model, *r)
 		}
 	}

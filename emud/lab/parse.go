@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"encoding/base64"
 	"net"
 	"path"
@@ -34,16 +35,18 @@ func Parse(name string, text []byte, local ...string) (*Lab, []Message) {
 			b.file(root)
 		}
 	}
-	slices.SortStableFunc(b.messages, func(x, y Message) int {
-		if x.Line != y.Line {
-			return x.Line - y.Line
-		}
-		return x.Column - y.Column
-	})
 	if b.failed {
-		return nil, b.messages
+		return nil, sorted(b.messages)
 	}
-	return b.lab, b.messages
+	return b.lab, sorted(b.messages)
+}
+
+// sorted puts messages in the order of the file.
+func sorted(messages []Message) []Message {
+	slices.SortStableFunc(messages, func(x, y Message) int {
+		return cmp.Or(x.Line-y.Line, x.Column-y.Column)
+	})
+	return messages
 }
 
 // builder turns the tree of sections into a Lab.
@@ -369,7 +372,7 @@ func (b *builder) apply(d *device, own, server settings) {
 	r.Disk0, r.Disk1 = num("disk0", m.disk0), num("disk1", 0)
 	r.ConfReg = uint16(num("confreg", 0x2102))
 	r.MAC = strings.ToLower(text("mac", ""))
-	r.IdlePC = text("idlepc", "auto")
+	r.IdlePC = text("idlepc", "")
 	r.IdleMax, r.IdleSleep, r.ExecArea = num("idlemax", 0), num("idlesleep", 0), num("exec_area", 0)
 	r.Quirks = splitQuirks(text("quirks", ""))
 	r.NoJIT, r.CheckJIT = num("jit", 1) == 0, num("jit", 1) == jitCheck

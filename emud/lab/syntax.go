@@ -17,6 +17,9 @@ type option struct {
 	at    pos // of the key
 	// valueAt is the place of the value's first character, behind its quote.
 	valueAt pos
+	// raw is where the value stands with its quotes: from its first character up to
+	// that behind its last, which may be on a later line.
+	raw, rawEnd pos
 }
 
 // word returns the place of the value's character with index i (in bytes).
@@ -213,7 +216,7 @@ func (p *parser) optionLine(lines []textLine, i, start int, window bool) (o *opt
 		return fail(start, "invalid line: no option name before the =")
 	}
 	v := skipBlanks(l, eq+1)
-	o = &option{key: key, at: pos{i + 1, start + 1}, valueAt: pos{i + 1, v + 1}}
+	o = &option{key: key, at: pos{i + 1, start + 1}, valueAt: pos{i + 1, v + 1}, raw: pos{i + 1, v + 1}}
 	if v == len(l) || l[v] == '#' {
 		return fail(eq, "empty value of option %q", key)
 	}
@@ -226,7 +229,8 @@ func (p *parser) optionLine(lines []textLine, i, start int, window bool) (o *opt
 				p.warnf(i+1, hash+1, "the # starts a comment: the value is %q; put it in quotes to keep the #", string(trimRunes(l[v:hash])))
 			}
 		}
-		o.value = string(trimRunes(l[v:end]))
+		value := trimRunes(l[v:end])
+		o.value, o.rawEnd = string(value), pos{i + 1, v + len(value) + 1}
 		return o, i, true
 	}
 	if v+2 < len(l) && l[v+1] == q && l[v+2] == q {
@@ -237,7 +241,7 @@ func (p *parser) optionLine(lines []textLine, i, start int, window bool) (o *opt
 	if end < 0 {
 		return fail(v, "the quote of option %q is not closed", key)
 	}
-	o.value = string(l[v+1 : end])
+	o.value, o.rawEnd = string(l[v+1:end]), pos{i + 1, end + 2}
 	if rest := skipBlanks(l, end+1); rest < len(l) && l[rest] != '#' {
 		return fail(rest, "text after the closing quote of option %q", key)
 	}
@@ -259,7 +263,7 @@ func (p *parser) tripleQuoted(lines []textLine, i, v int, q rune, o *option, win
 				continue
 			}
 			text.WriteString(string(l[from:end]))
-			o.value = text.String()
+			o.value, o.rawEnd = text.String(), pos{n + 1, end + 4}
 			if rest := skipBlanks(l, end+3); rest < len(l) && l[rest] != '#' && !window {
 				p.errorf(n+1, rest+1, "text after the closing quotes of option %q", o.key)
 				return nil, n, false

@@ -35,7 +35,7 @@ type Router struct {
 	Console       int    // TCP port
 	AUX           int    // TCP port, 0 for none
 	MAC           string // empty: chosen by the emulator
-	IdlePC        string // "auto", "none" or 0x…
+	IdlePC        string // "auto", "none" or 0x…; "": the file has none
 	Quirks        []string
 	NoJIT         bool // jit = false: the interpreter runs it
 	CheckJIT      bool // jit = check: it stops when interpreter and translator differ

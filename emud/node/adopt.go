@@ -136,10 +136,11 @@ func (opt Options) recall(base string, p *process, claimed Spec) Spec {
 		return claimed
 	}
 	// A card, or a switch's port, may have come or gone just before the earlier daemon
-	// died.
+	// died, or how it knows that its guest is idle have changed.
 	if !slices.Equal(r.Spec.Config.Slots, claimed.Config.Slots) {
 		r.Spec.Config.Slots, r.Spec.Ports = claimed.Config.Slots, claimed.Ports
 	}
+	r.Spec.Config.SetIdleness(claimed.Config.Idleness())
 	if r.Spec.Switch != nil && claimed.Switch != nil && r.Spec.Switch.Type == claimed.Switch.Type {
 		r.Spec.Switch, r.Spec.Ports = claimed.Switch, claimed.Ports
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"dynemu/jit"
+	"dynemu/vm"
 	"dynemu/vm/mips"
 )
 
@@ -20,7 +21,12 @@ type Status struct {
 	// do lately.
 	IdleShare float64 `json:"idle_share"`
 	Reloads   uint64  `json:"reloads"`
-	IdlePC    uint64  `json:"idlepc"`
+	// Asleep is how long the guest had nothing to do since the start, Sleeps how often,
+	// and TimerWakes how often its own timer ended that, not a frame or a key.
+	Asleep     time.Duration `json:"asleep_ns"`
+	Sleeps     uint64        `json:"sleeps"`
+	TimerWakes uint64        `json:"timer_wakes"`
+	Idleness   vm.Idleness   `json:"idleness"`
 	// GuestMemory is how much memory the guest uses, in bytes.
 	GuestMemory uint64 `json:"guest_memory"`
 	// Idle is nil when nobody looks for the idle loop.

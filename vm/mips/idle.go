@@ -450,6 +450,12 @@ func (c *CPU) watchedStep() bool {
 	if t.broken {
 		return false
 	}
+	return c.step() && !c.irq && !c.stop && !c.s.Waiting && c.s.CP0.Status&(StatusEXL|StatusERL) == 0
+}
+
+// step has the interpreter execute one instruction, a branch with its slot, between two
+// calls of Run. It reports whether one was executed.
+func (c *CPU) step() bool {
 	before := c.Instructions()
 	for range 2 {
 		c.n0, c.n = 1, 1
@@ -458,10 +464,10 @@ func (c *CPU) watchedStep() bool {
 		c.n0, c.n = 0, 0
 		c.idle, c.idleCount = false, 0
 		if c.Instructions() != before {
-			break // else it was at the idle PC and only counted
+			return true // else it was at the idle PC and only counted
 		}
 	}
-	return !c.irq && !c.stop && !c.s.Waiting && c.s.CP0.Status&(StatusEXL|StatusERL) == 0 && c.Instructions() != before
+	return false
 }
 
 // linkOf returns the register that branch w puts its return address into, 0 for none.

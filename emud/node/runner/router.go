@@ -36,6 +36,9 @@ type Machine interface {
 	// SetConfigs replaces the configurations in NVRAM that are not nil.
 	SetConfigs(startup, private []byte) error
 	SetConfReg(v uint16)
+	SetIdleness(i vm.Idleness)
+	// SamplePC counts where the guest is, and takes some seconds.
+	SamplePC(samples int, every time.Duration, seen func(done int)) (counts map[uint64]int, err error)
 	Stats() vm.Stats
 	// Done is closed when the router has ended; Err then says why, nil for an
 	// end in order.
@@ -49,6 +52,7 @@ type router struct {
 	spec    *node.Spec
 	machine Machine
 	rate    rateMeter
+	sampler sampler
 
 	console, aux *console.Console
 	nvram, vars  *os.File
@@ -219,6 +223,12 @@ func (d *router) handle(m *node.Received) (body any, content *os.File, err error
 		if q, err = decode[node.ConfRegRequest](m); err == nil {
 			d.machine.SetConfReg(q.Value)
 		}
+	case node.OpIdleness:
+		err = d.setIdleness(m)
+	case node.OpSampleIdle:
+		err = d.sampleIdle(m)
+	case node.OpIdleSamples:
+		body = d.samples()
 	case node.OpInsert:
 		err = d.insert(m)
 	case node.OpRemove:
@@ -226,7 +236,7 @@ func (d *router) handle(m *node.Received) (body any, content *os.File, err error
 	default:
 		err = unknown(m.Op, "router")
 	}
-	return nil, content, err
+	return body, content, err
 }
 
 // openConsole serves the socket that came along.
@@ -287,7 +297,8 @@ func content(m *node.Received) ([]byte, error) {
 
 func (d *router) status(s *node.Status) {
 	v := d.machine.Stats()
-	s.Uptime, s.Instructions, s.Reloads, s.IdlePC = v.Uptime, v.Instructions, v.Reloads, v.IdlePC
+	s.Uptime, s.Instructions, s.Reloads, s.Idleness = v.Uptime, v.Instructions, v.Reloads, v.Idleness
+	s.Asleep, s.Sleeps, s.TimerWakes = v.Asleep, v.Sleeps, v.TimerWakes
 	s.Idle, s.GuestMemory, s.JIT = v.Idle, v.Memory, v.JIT
 	s.Rate, s.IdleShare = d.rate.update(v)
 }

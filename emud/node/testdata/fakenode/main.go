@@ -191,6 +191,20 @@ func (m *machine) SetConfigs(startup, private []byte) error {
 
 func (m *machine) SetConfReg(v uint16) { m.print("confreg: %#x\r\n", v) }
 
+func (m *machine) SetIdleness(i vm.Idleness) { m.print("idleness: %#x %v %d\r\n", i.PC, i.Off, i.Max) }
+
+// SamplePC finds the guest at one address always, and fails when asked for 13 samples.
+func (m *machine) SamplePC(samples int, every time.Duration, seen func(int)) (map[uint64]int, error) {
+	for i := range samples {
+		time.Sleep(every)
+		seen(i + 1)
+	}
+	if samples == 13 {
+		return nil, vm.ErrSuspended
+	}
+	return map[uint64]int{0x60001234: samples}, nil
+}
+
 // Insert takes any card, of two ports, into slot 1.
 func (m *machine) Insert(slot int, card string) error {
 	m.mu.Lock()
