@@ -4,18 +4,24 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: build run stop test test-nightly test-peer test-metrics test-systemd lint bench bench-cpu bench-programs bench-guests fuzz firmware clean help deps-run deps-test deps-bench deps-systemd
+.PHONY: build deb run stop test test-nightly test-peer test-metrics test-systemd lint bench bench-cpu bench-programs bench-guests fuzz firmware clean help deps-run deps-test deps-bench deps-systemd
 
 export CGO_ENABLED := 0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 GO ?= go
 LDFLAGS := -s -w -X dynemu/emud.Version=$(VERSION)
+BIN := bin
 PROGRAMS := dynemud dynemu dynemu-node dynamips
 
 ## build: compile the programs into bin/
 build:
-	@for p in $(PROGRAMS); do $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/$$p ./cmd/$$p; done
-	@echo "built: $(PROGRAMS:%=bin/%)"
+	@for p in $(PROGRAMS); do $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/$$p ./cmd/$$p; done
+	@echo "built: $(PROGRAMS:%=$(BIN)/%)"
+
+## deb: build the Debian package into bin/
+DEB_VERSION ?= $(shell git describe --tags --match 'v[0-9]*' 2>/dev/null | sed 's/^v//; s/-/+/g' | grep . || echo "0.0.$$(git rev-list --count HEAD)+g$$(git rev-parse --short HEAD)")
+deb: build
+	@GO='$(GO)' ./packaging/deb.sh bin bin $(DEB_VERSION)
 
 ## run: build, start the service, run the tutorial's first lab and ping through it
 run: deps-run build
@@ -50,10 +56,12 @@ test-metrics:
 	  (cd .cache/prometheus && apt-get -qq -o APT::Sandbox::User=root download prometheus && dpkg -x prometheus_*.deb . && rm prometheus_*.deb)
 	PATH=$(CURDIR)/.cache/prometheus/usr/bin:$$PATH $(GO) test -count=1 -v -run TestMetrics ./emud
 
-## test-systemd: the service under systemd, in a container whose root is made in .cache once
+## test-systemd: the package and the service under systemd, in a container whose root is made in .cache once
 test-systemd: deps-systemd build
-	@mkdir -p .cache; test -e .cache/root/bin/systemctl || debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,iproute2,procps,mount bookworm .cache/root
-	DYNEMU_BIN=$(CURDIR)/bin DYNEMU_SYSTEMD_ROOT=$(CURDIR)/.cache/root $(GO) test -count=1 -v ./tests/systemd
+	@mkdir -p .cache; test -e .cache/root/bin/systemctl || debootstrap --variant=minbase --include=$(SYSTEMD_ROOT_PACKAGES) bookworm .cache/root
+	@$(MAKE) -s build BIN=.cache/next VERSION=$(VERSION)+next
+	@rm -rf .cache/debs; GO='$(GO)' ./packaging/deb.sh bin .cache/debs 0.0.1; GO='$(GO)' ./packaging/deb.sh .cache/next .cache/debs 0.0.2
+	DYNEMU_BIN=$(CURDIR)/bin DYNEMU_DEBS=$(CURDIR)/.cache/debs DYNEMU_SYSTEMD_ROOT=$(CURDIR)/.cache/root $(GO) test -count=1 -v ./tests/systemd
 
 ## lint: formatting, go vet and staticcheck (see staticcheck.conf), and the build for arm64
 lint:
@@ -110,6 +118,9 @@ GUEST_FUZZ := $(addprefix vm/chip/,am79c971:FuzzGuest dec21140:FuzzGuest i8254x:
 RUN_PACKAGES := iproute2 tcpdump procps
 # What the tests need besides. dynamips is in Debian's non-free component.
 TEST_PACKAGES := $(RUN_PACKAGES) qemu-user gcc-mips-linux-gnu gcc-mips64-linux-gnuabi64 libc6-dev-mips-cross libc6-dev-mips64-cross ethtool iputils-ping vim-tiny nano rsync linux-perf dosfstools mtools vde2 dynamips
+
+# What is in the container of the systemd tests besides a minimal Debian.
+SYSTEMD_ROOT_PACKAGES := systemd,systemd-sysv,dbus,iproute2,procps,mount,iputils-ping
 
 deps-run:
 	@./tests/packages.sh $(RUN_PACKAGES)

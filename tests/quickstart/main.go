@@ -185,7 +185,7 @@ func installUnit(daemon string) error {
 	if err != nil {
 		return err
 	}
-	text = regexp.MustCompile(`(?m)^ExecStart=\S+`).ReplaceAll(text, []byte("ExecStart="+daemon))
+	text = regexp.MustCompile(`(?m)^(Exec\w+=)/usr/sbin/dynemud\b`).ReplaceAll(text, []byte("${1}"+daemon))
 	if err := os.WriteFile(unit, text, 0o644); err != nil {
 		return err
 	}
