@@ -64,6 +64,7 @@ type Daemon struct {
 	labs    map[string]*Lab
 	errText string
 	events  eventReaders
+	images  images
 	hostUp  map[string]bool // interfaces of the host that have carrier
 
 	idle     idlepc.DB

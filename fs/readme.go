@@ -24,6 +24,7 @@ named in result, and in info until then.
   metrics          counters of all devices, in the text format of Prometheus
   events           a line of JSON for each thing that happens from now on (waits)
   ctl errors       commands over all labs, and why the last one failed
+  images/NAME      what an image is: platform, entry, size, checksum, who names it
   labs/NAME.net    the lab file
   labs/NAME/
     status ctl errors result

@@ -96,10 +96,22 @@ func (t *Tree) root() *dir {
 		idlepc.File: func(path string) entry {
 			return &storage{base: t.base(path, databaseMode), load: func() ([]byte, error) { return d.IdleDB(), nil }, store: d.SetIdleDB}
 		},
+		"images": func(path string) entry {
+			return &dir{
+				base:  t.base(path, dirMode),
+				names: func() ([]string, bool) { return d.Images(), true },
+				find: func(_ context.Context, name string) entry {
+					if !d.HasImage(name) {
+						return nil
+					}
+					return t.text(statusMode, func() ([]byte, error) { return d.ImageText(name) })(path + "/" + name)
+				},
+			}
+		},
 		"labs": func(path string) entry {
 			return &labsDir{base: t.base(path, labsMode), l: t.labs}
 		},
-	}, while(func() bool { return true }, "README", "version", "status", "metrics", "events", "ctl", "errors", idlepc.File, "labs"))
+	}, while(func() bool { return true }, "README", "version", "status", "metrics", "events", "ctl", "errors", idlepc.File, "images", "labs"))
 }
 
 // labDir is the directory of a lab.

@@ -207,7 +207,7 @@ func TestTop(t *testing.T) {
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
-	if got := strings.Join(names, " "); got != "README ctl errors events idlepc.ini labs metrics status version" {
+	if got := strings.Join(names, " "); got != "README ctl errors events idlepc.ini images labs metrics status version" {
 		t.Errorf("top of the tree: %s", got)
 	}
 	if out, _ := w.sh("sh", "tail -n 1 README; head -c 6 README; wc -c < README"); !strings.HasPrefix(out, "Root and the group") {
@@ -236,6 +236,9 @@ func TestApply(t *testing.T) {
 	}
 	if got := w.read("labs/simple1/R1/ports/s1-0/ifname"); got != "s1-0\n" {
 		t.Errorf("ifname of a serial port: %q", got)
+	}
+	if got := w.read("images/builtin"); !strings.Contains(got, "size           10\n") || !strings.Contains(got, "used by        simple1/R1 simple1/R2\n") {
+		t.Errorf("images/builtin: %q", got)
 	}
 	if got := w.read("labs/simple1/topology.dot"); !strings.Contains(got, `"R1" -- "R2"`) {
 		t.Errorf("topology.dot: %q", got)

@@ -194,6 +194,10 @@ func parse(image []byte) (*elf, error) {
 	return e, nil
 }
 
+// Machine names the platform that an image of this ELF machine number is for; MIPS is of
+// no platform, and runs on all.
+func Machine(n uint16) string { return machines[n] }
+
 func machineName(n uint16) string {
 	if s, ok := otherMachines[n]; ok {
 		return fmt.Sprintf("%s (%d)", s, n)

@@ -79,9 +79,7 @@ func (c *Cache) open(f *os.File, size int64) (*os.File, string, error) {
 	if _, err := io.Copy(h, io.NewSectionReader(f, 0, size)); err != nil {
 		return nil, "", err
 	}
-	base := strings.TrimSuffix(filepath.Base(f.Name()), ".bin")
-	base = base[:min(len(base), maxBase)]
-	path := filepath.Join(c.Dir, base+"-"+hex.EncodeToString(h.Sum(nil)[:12])+".image")
+	path := c.Path(filepath.Base(f.Name()), [sha256.Size]byte(h.Sum(nil)))
 	// A disk that lost power may have kept the name and not the content.
 	if image, err := os.Open(path); err == nil {
 		if intact(image, int64(m.UncompressedSize64), m.CRC32) {
@@ -110,6 +108,14 @@ func (c *Cache) open(f *os.File, size int64) (*os.File, string, error) {
 	}
 	image, err := os.Open(path)
 	return image, path, err
+}
+
+// Path is where the image of an archive of that name and SHA-256 lies once it was
+// unpacked.
+func (c *Cache) Path(name string, sum [sha256.Size]byte) string {
+	base := strings.TrimSuffix(name, ".bin")
+	base = base[:min(len(base), maxBase)]
+	return filepath.Join(c.Dir, base+"-"+hex.EncodeToString(sum[:12])+".image")
 }
 
 // intact reports whether a file has the length and checksum of an image.
