@@ -35,6 +35,9 @@ type app struct {
 	Streams
 	tree tree.Tree
 	wait time.Duration
+	// shell is the management console that commands are typed at; nil for a
+	// command of its own.
+	shell *shell
 }
 
 // failure is an error of a command that was used rightly. quiet tells that it
@@ -42,9 +45,10 @@ type app struct {
 type failure struct {
 	error
 	quiet bool
+	code  int // 0: Failed
 }
 
-var errReported = failure{errors.New("failed"), true}
+var errReported = failure{error: errors.New("failed"), quiet: true}
 
 // Run runs the program with its arguments and returns the exit code.
 func Run(args []string, s Streams) int {
@@ -61,49 +65,82 @@ func Run(args []string, s Streams) int {
 		return Done
 	case errors.As(err, &f):
 		if !f.quiet {
-			fmt.Fprintf(s.Err, "dynemu: %v\n", err)
+			a.complain(err)
 		}
-		return Failed
+		return max(f.code, Failed)
 	}
 	fmt.Fprintf(s.Err, "dynemu: %v\nTry \"dynemu --help\".\n", err)
 	return Usage
 }
 
+// complain prints an error, as the console's have always begun or as those of
+// a command do.
+func (a *app) complain(err error) {
+	if a.shell == nil {
+		fmt.Fprintf(a.Err, "dynemu: %v\n", err)
+		return
+	}
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintf(a.Err, "%s %s\n", a.paint(a.Err, red, "*** Error:"), strings.TrimRight(line, "\n"))
+	}
+}
+
+// root makes the commands: those of the program, or of its console.
 func (a *app) root() *cobra.Command {
+	var root *cobra.Command
+	if a.shell == nil {
+		root = a.program()
+	} else {
+		root = &cobra.Command{Use: "dynemu", SilenceErrors: true, SilenceUsage: true}
+		root.CompletionOptions.DisableDefaultCmd = true
+		root.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true})
+		root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { a.shell.syntax(cmd) })
+	}
+	root.SuggestionsMinimumDistance = 2
+	root.AddCommand(a.list(), a.console(), a.aux(), a.up(), a.down(), a.exec(), a.send(), a.version())
+	root.AddCommand(a.confReg(), a.cpuInfo(), a.save(), a.push(), a.exportConfigs(), a.importConfigs())
+	root.AddCommand(a.copyCommand(), a.show(), a.python())
+	root.AddCommand(a.wires()...)
+	for _, v := range verbs {
+		root.AddCommand(a.verb(v))
+	}
+	return root
+}
+
+// program is the command of the program itself, with its flags.
+func (a *app) program() *cobra.Command {
 	mount := os.Getenv("DYNEMU_MOUNT")
 	if mount == "" {
 		mount = "/run/dynemu"
 	}
 	root := &cobra.Command{
-		Use:   "dynemu",
+		Use:   "dynemu [FILE.net]",
 		Short: "Run labs of emulated routers",
 		Long: `dynemu runs labs of emulated routers, which dynemud serves as files under
-/run/dynemu. A device is named as in its lab file, or LAB/DEVICE where several
-labs have that name. Exit codes: 0 done, 1 failed, 2 wrong usage.`,
+/run/dynemu. Without a command it is the management console: of all labs, or of
+the lab of FILE.net, which it loads. A device is named as in its lab file, or
+LAB/DEVICE where several labs have that name. Exit codes: 0 done, 1 failed,
+2 wrong usage.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
+			if len(args) == 0 || len(args) == 1 && strings.HasSuffix(args[0], ".net") {
 				return nil
-			}
-			if strings.HasSuffix(args[0], ".net") {
-				return fmt.Errorf("unknown command %q; a lab is loaded with \"dynemu up %s\"", args[0], args[0])
 			}
 			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 				return fmt.Errorf("unknown command %q; did you mean %s?", args[0], strings.Join(near, " or "))
 			}
 			return fmt.Errorf("unknown command %q", args[0])
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		DisableFlagsInUseLine: true,
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return []string{"net"}, cobra.ShellCompDirectiveFilterFileExt
+		},
+		RunE: does(func(args []string) error { return a.manage(args) }),
 	}
-	root.SuggestionsMinimumDistance = 2
 	root.PersistentFlags().StringVar(&a.tree.Mount, "mount", mount, "where dynemud serves its files; also $DYNEMU_MOUNT")
+	root.PersistentFlags().StringVar(&a.tree.Lab, "lab", "", "the lab whose devices are meant by names alone and by /all")
 	root.PersistentFlags().DurationVar(&a.wait, "wait", 2*time.Minute, "how long to wait for the daemon's work to be done")
-	root.AddCommand(a.list(), a.console(), a.up(), a.down(), a.exec(), a.send(), a.version())
-	root.AddCommand(a.wires()...)
-	for _, v := range verbs {
-		root.AddCommand(a.verb(v))
-	}
 	return root
 }
 
@@ -132,7 +169,7 @@ func needs(least, most int, what string) cobra.PositionalArgs {
 
 func (a *app) version() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Print the versions of the client and the daemon",
+		Use: "version", Aliases: []string{"ver"}, Short: "Print the versions of the client and the daemon",
 		Args: needs(0, 0, "no arguments"),
 		RunE: does(func([]string) error {
 			version := "unknown"

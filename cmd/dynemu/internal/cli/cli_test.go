@@ -27,6 +27,7 @@ R1         7200       suspended  localhost       2000    other
 // fake makes a tree of plain files, with the devices of status.
 func fake(t *testing.T) string {
 	t.Helper()
+	ownHome(t)
 	dir := t.TempDir()
 	put(t, status, dir, "status")
 	put(t, "version 1.2\ntranslator off\n", dir, "version")
@@ -38,6 +39,16 @@ func fake(t *testing.T) string {
 		put(t, "dynemu-"+lab+"-"+name+"\n", dir, "labs", d, "ports", "f0-0", "netns")
 	}
 	return dir
+}
+
+// ownHome keeps what the user of this machine has set away from the test.
+func ownHome(t *testing.T) string {
+	t.Helper()
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("XDG_CONFIG_HOME", "")
+	t.Setenv("XDG_STATE_HOME", "")
+	return home
 }
 
 func put(t *testing.T, text string, elem ...string) {
@@ -105,11 +116,11 @@ func run(t *testing.T, mount string, args ...string) (code int, out, errs string
 func TestList(t *testing.T) {
 	mount := fake(t)
 	code, out, errs := run(t, mount, "list")
-	want := `Name  Type   State      Server     Console  Lab
-R1    7200   running    localhost  2000     simple1
-R2    7200   stopped    localhost  2001     simple1
-S1    ETHSW  always on  localhost  n/a      simple1
-R1    7200   suspended  localhost  2000     other
+	want := `Name       Type       State      Server          Console    Lab
+R1         7200       running    localhost       2000       simple1
+R2         7200       stopped    localhost       2001       simple1
+S1         ETHSW      always on  localhost       n/a        simple1
+R1         7200       suspended  localhost       2000       other
 `
 	if code != Done || out != want || errs != "" {
 		t.Errorf("list: %d\n%s%s", code, out, errs)
@@ -165,7 +176,22 @@ func TestVerbs(t *testing.T) {
 		{"start", Usage, "", "", `dynemu: start takes the names of devices, or /all: dynemu start {/all | [LAB/]DEVICE ... | LAB ...}; Try "dynemu --help".`},
 		{"send R2", Usage, "", "", `dynemu: send takes a device and a text: dynemu send DEVICE TEXT ...; Try "dynemu --help".`},
 		{"strat R2", Usage, "", "", `dynemu: unknown command "strat"; did you mean start?; Try "dynemu --help".`},
-		{"simple1.net", Usage, "", "", `dynemu: unknown command "simple1.net"; a lab is loaded with "dynemu up simple1.net"; Try "dynemu --help".`},
+		{"simple1.net R1", Usage, "", "", `dynemu: unknown command "simple1.net"; Try "dynemu --help".`},
+		{"nolab.net", Failed, "", "", "dynemu: stat nolab.net: no such file or directory"},
+		{"start simple1/R1", Failed, "", "", `dynemu: start simple1/R1: router "R1" is already running`},
+		{"start other/R1", Failed, "", "", `dynemu: start other/R1: router "R1" is suspended and cannot be started. Use Resume.`},
+		{"stop R2", Failed, "", "", `dynemu: stop simple1/R2: router "R2" is already stopped`},
+		{"suspend other/R1 R2", Failed, "", "", `dynemu: suspend other/R1: router "R1" is already suspended; dynemu: suspend simple1/R2: router "R2" is stopped and cannot be suspended`},
+		{"resume simple1/R1 R2", Failed, "", "", `dynemu: resume simple1/R1: router "R1" is already running; dynemu: resume simple1/R2: router "R2" is stopped and cannot be resumed`},
+		{"stop S1", Failed, "", "", "dynemu: stop simple1/S1: device S1 is always on"},
+		{"--lab simple1 stop /all", Done, "simple1/R1: stop", "simple1/R1 stopped", ""},
+		{"--lab simple1 stop R1", Done, "simple1/R1: stop", "simple1/R1 stopped", ""},
+		{"--lab simple1 stop R7", Failed, "", "", "dynemu: no device or lab R7; there are simple1/R1, simple1/R2, simple1/S1"},
+		{"confreg R2 simple1/R1 0x2142", Done, "simple1/R1: confreg 0x2142; simple1/R2: confreg 0x2142", "", ""},
+		{"confreg R2 2142", Failed, "", "", `dynemu: No confreg value specified: the last word is "2142", not 0x0 to 0xffff`},
+		{"py print 1", Failed, "", "", `dynemu: py is not offered: dynemu runs no Python. Scripts use the files under MOUNT, or commands such as "dynemu list --json"`},
+		{"copy start run", Usage, "", "", `dynemu: invalid copy command: dynemu copy run start; Try "dynemu --help".`},
+		{"send localhost:7200 vm list", Failed, "", "", "dynemu: send types at the console of a device; localhost:7200 is none. Commands of the hypervisor go to the TCP port that dynemud --hypervisor names"},
 		{"list --bogus", Usage, "", "", `dynemu: unknown flag: --bogus; Try "dynemu --help".`},
 	} {
 		t.Run(c.args, func(t *testing.T) {
@@ -177,7 +203,9 @@ func TestVerbs(t *testing.T) {
 					ctl = append(ctl, d+": "+strings.TrimSpace(text))
 				}
 			}
-			flat := func(s string) string { return strings.ReplaceAll(strings.TrimSpace(s), "\n", "; ") }
+			flat := func(s string) string {
+				return strings.ReplaceAll(strings.ReplaceAll(strings.TrimSpace(s), "\n", "; "), mount, "MOUNT")
+			}
 			if got := strings.Join(ctl, "; "); code != c.code || got != c.ctl || flat(out) != c.out || flat(errs) != c.errors {
 				t.Errorf("code %d\nctl    %s\nout    %s\nerrors %s", code, got, flat(out), flat(errs))
 			}
@@ -189,11 +217,12 @@ func TestVerbs(t *testing.T) {
 func TestRefusedCommand(t *testing.T) {
 	mount := fake(t)
 	refuses(t, "R1: no image", mount, "labs/simple1/R1")
-	code, out, errs := run(t, mount, "stop", "simple1/R1", "S1")
-	if code != Failed || out != "simple1/S1 stopped\n" || errs != "dynemu: stop simple1/R1: R1: no image\n" {
+	put(t, strings.Replace(status, "stopped ", "running ", 1), mount, "status")
+	code, out, errs := run(t, mount, "stop", "simple1/R1", "R2")
+	if code != Failed || out != "simple1/R2 stopped\n" || errs != "dynemu: stop simple1/R1: R1: no image\n" {
 		t.Errorf("%d %q %q", code, out, errs)
 	}
-	code, out, _ = run(t, mount, "stop", "--json", "simple1/R1", "S1")
+	code, out, _ = run(t, mount, "stop", "--json", "simple1/R1", "R2")
 	want := `[
   {
     "lab": "simple1",
@@ -203,7 +232,7 @@ func TestRefusedCommand(t *testing.T) {
   },
   {
     "lab": "simple1",
-    "device": "S1",
+    "device": "R2",
     "done": true
   }
 ]
@@ -236,7 +265,7 @@ func TestMountFromEnvironment(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	code, out, errs := run(t, fake(t))
+	code, out, errs := run(t, fake(t), "--help")
 	if code != Done || !strings.Contains(out, "Available Commands") || errs != "" {
 		t.Errorf("%d %q %q", code, out, errs)
 	}
@@ -382,7 +411,7 @@ func echoConsole(t *testing.T, mount, device string) {
 
 func TestConsolePipe(t *testing.T) {
 	mount := fake(t)
-	echoConsole(t, mount, "simple1/R2")
+	echoConsole(t, mount, "simple1/R1")
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -391,7 +420,7 @@ func TestConsolePipe(t *testing.T) {
 	fmt.Fprint(w, "enable\nshow version\r\n")
 	w.Close()
 	var out, errs lockedBuffer
-	code := Run([]string{"--mount", mount, "console", "--linger", "100ms", "R2"}, Streams{r, &out, &errs})
+	code := Run([]string{"--mount", mount, "console", "--linger", "100ms", "simple1/R1"}, Streams{r, &out, &errs})
 	if code != Done || out.String() != "enable\rshow version\r" || errs.String() != "" {
 		t.Errorf("%d %q %q", code, out.String(), errs.String())
 	}
@@ -425,7 +454,7 @@ func openPTY(t *testing.T) (master, slave *os.File) {
 // terminal as it was.
 func TestConsoleTerminal(t *testing.T) {
 	mount := fake(t)
-	echoConsole(t, mount, "simple1/R2")
+	echoConsole(t, mount, "simple1/R1")
 	master, slave := openPTY(t)
 	before, err := unix.IoctlGetTermios(int(slave.Fd()), unix.TCGETS)
 	if err != nil {
@@ -434,9 +463,9 @@ func TestConsoleTerminal(t *testing.T) {
 	var out, errs lockedBuffer
 	code := make(chan int)
 	go func() {
-		code <- Run([]string{"--mount", mount, "con", "R2"}, Streams{slave, &out, &errs})
+		code <- Run([]string{"--mount", mount, "con", "simple1/R1"}, Streams{slave, &out, &errs})
 	}()
-	eventually(t, func() bool { return strings.Contains(errs.String(), "Connected to simple1/R2") }, "no greeting")
+	eventually(t, func() bool { return strings.Contains(errs.String(), "Connected to simple1/R1") }, "no greeting")
 	eventually(t, func() bool {
 		now, err := unix.IoctlGetTermios(int(slave.Fd()), unix.TCGETS)
 		return err == nil && now.Lflag&unix.ICANON == 0
@@ -473,10 +502,13 @@ func eventually(t *testing.T, ok func() bool, what string) {
 
 func TestConsoleErrors(t *testing.T) {
 	mount := fake(t)
-	if code, _, errs := run(t, mount, "console", "R2"); code != Failed || !strings.Contains(errs, "console: no such file") {
+	if code, _, errs := run(t, mount, "console", "simple1/R1"); code != Failed || !strings.Contains(errs, "console: no such file") {
 		t.Errorf("%d %q", code, errs)
 	}
-	if code, _, errs := run(t, mount, "console"); code != Usage || !strings.Contains(errs, "console takes a device") {
+	if code, _, errs := run(t, mount, "console", "R2"); code != Failed || errs != "Skipping stopped device: R2\n" {
+		t.Errorf("%d %q", code, errs)
+	}
+	if code, _, errs := run(t, mount, "console"); code != Usage || !strings.Contains(errs, "console takes the names of routers, or /all") {
 		t.Errorf("%d %q", code, errs)
 	}
 }

@@ -80,7 +80,7 @@ func TestWithDaemon(t *testing.T) {
 	}
 	check(Done, "nothing changed", "", "up", file)
 	check(Done, "nothing changed", "", "up", file)
-	check(Done, "R2    7200  stopped", "", "list")
+	check(Done, "R2         7200       stopped", "", "list")
 	check(Done, "lab/R1 started\nlab/R2 started\n", "", "start", "/all")
 	check(Done, `"state": "running"`, "", "list", "--json", "R1")
 	check(Done, "lab/R1 suspended", "", "suspend", "R1")
@@ -97,7 +97,7 @@ func TestWithDaemon(t *testing.T) {
 	bad := "lab.net:3:7: ram = \"lots\": expected a whole number from 1 to 1048576\nlab.net:4:1: unknown option \"bogus\"\n"
 	check(Failed, "", bad, "up", file)
 	check(Failed, "", bad, "up", file)
-	check(Done, "R1    7200  running", "", "list")
+	check(Done, "R1         7200       running", "", "list")
 	if got := content(t, mount, "labs/lab.net"); !strings.Contains(got, "s1/0 = R2 s1/0") {
 		t.Errorf("the refused file took the place of the other:\n%s", got)
 	}
@@ -111,7 +111,7 @@ func TestWithDaemon(t *testing.T) {
 
 	check(Done, "lab removed\n", "", "down", "lab")
 	check(Failed, "", "no lab lab: there is none", "down", "lab")
-	check(Done, "Name  Type  State  Server  Console  Lab\n", "", "list")
+	check(Done, "Name       Type       State      Server          Console    Lab\n", "", "list")
 }
 
 // The client and the daemon's tree agree about wires.
@@ -130,7 +130,7 @@ func TestWiresWithDaemon(t *testing.T) {
 	check(Done, "R1: router", "", "up", file)
 	_, out, _ := run(t, mount, "ports", "R1")
 	rows := strings.Split(out, "\n")
-	for i, want := range []string{"Device Port Interface Namespace Peer Carrier In Out Drops", "R1 f0/0 f0-0 test-lab-R1 S1 1 up 7 0 0", "R1 s1/0 s1-0 test-lab-R1 F1 1 up 0 0 0",
+	for i, want := range []string{"Device Port Interface Namespace Peer Carrier In Out Drops", "R1 f0/0 f0-0 test-lab-R1 S1 1 up 7 0 3", "R1 s1/0 s1-0 test-lab-R1 F1 1 up 0 0 0",
 		"R1 s1/1 s1-1 test-lab-R1 none none 0 0 0"} {
 		if got := strings.Join(strings.Fields(rows[i]), " "); got != want {
 			t.Errorf("row %d of ports: %q, want %q", i, got, want)

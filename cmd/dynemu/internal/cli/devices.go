@@ -2,13 +2,14 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -29,6 +30,27 @@ var verbs = []verb{
 	{"reload", "Stop devices and start them again", "reloaded", []string{"booting", "running", "suspended"}},
 	{"suspend", "Halt the processors of devices", "suspended", []string{"booting", "running"}},
 	{"resume", "Let suspended devices go on", "resumed", []string{"suspended"}},
+}
+
+// unfit says why the verb cannot be done to a device in its state; empty when it
+// can. The words are Dynagen's (lab-files-and-console reference, 12.4).
+func (v verb) unfit(d tree.Device) string {
+	router := fmt.Sprintf("router %q is ", d.Name)
+	switch {
+	case !d.Router():
+		return fmt.Sprintf("device %s is always on", d.Name)
+	case slices.Contains(v.fits, d.State):
+		return ""
+	case v.name == "start" && d.State == "suspended":
+		return router + "suspended and cannot be started. Use Resume."
+	case v.name == "start", v.name == "resume" && d.Runs():
+		return router + "already running"
+	case v.name == "suspend" && d.Runs():
+		return router + "already suspended"
+	case v.name == "stop":
+		return router + "already stopped"
+	}
+	return router + "stopped and cannot be " + v.done
 }
 
 // acted is what a verb did to a device, for --json.
@@ -60,49 +82,66 @@ func (a *app) verb(v verb) *cobra.Command {
 	return cmd
 }
 
-// act runs a verb on devices, one after the other. A name that is wrong does
-// not stop the others.
-func (a *app) act(v verb, words []string, all, asJSON bool) error {
-	failed := false
-	report := []acted{}
-	complain := func(err error) {
-		failed = true
-		fmt.Fprintf(a.Err, "dynemu: %v\n", err)
-	}
-	var devices []tree.Device
+// choose finds the devices that words name, each once, and complains about those
+// that name none. named tells which were named by themselves, not as a part of all.
+func (a *app) choose(words []string, all bool) (devices []tree.Device, named map[string]bool, failed bool, err error) {
+	named = map[string]bool{}
 	if all {
-		status, err := a.tree.Status()
+		devices, err = a.tree.Status()
+		return devices, named, false, err
+	}
+	for _, w := range words {
+		found, err := a.tree.Find(w)
 		if err != nil {
-			return err
+			a.complain(a.device(err))
+			failed = true
+			continue
 		}
-		for _, d := range status {
-			if slices.Contains(v.fits, d.State) {
+		alone := len(found) == 1 && (found[0].Name == w || found[0].ID() == w)
+		for _, d := range found {
+			named[d.ID()] = named[d.ID()] || alone
+			if !slices.Contains(devices, d) {
 				devices = append(devices, d)
 			}
 		}
-	} else {
-		for _, w := range words {
-			found, err := a.tree.Find(w)
-			if err != nil {
-				complain(err)
-				continue
-			}
-			whole := len(found) > 1 || found[0].Name != w && found[0].ID() != w
-			for _, d := range found {
-				if (!whole || slices.Contains(v.fits, d.State)) && !slices.Contains(devices, d) {
-					devices = append(devices, d)
-				}
-			}
-		}
 	}
+	return devices, named, failed, nil
+}
+
+// device turns the error about a name into the words of the console.
+func (a *app) device(err error) error {
+	var none *tree.NoDevice
+	if a.shell != nil && errors.As(err, &none) {
+		return fmt.Errorf("invalid device: %s%s", none.Word, none.Have())
+	}
+	return err
+}
+
+// act runs a verb on devices, one after the other. A name that is wrong does
+// not stop the others.
+func (a *app) act(v verb, words []string, all, asJSON bool) error {
+	devices, named, failed, err := a.choose(words, all)
+	if err != nil {
+		return err
+	}
+	devices = slices.DeleteFunc(devices, func(d tree.Device) bool { return !named[d.ID()] && v.unfit(d) != "" })
+	report := []acted{}
+	step := a.progress(len(devices), v.name)
 	for _, d := range devices {
-		err := a.tree.Command(a.tree.Dir(d), v.name)
+		if a.interrupted() {
+			failed = true
+			break
+		}
+		err := a.actOn(v, d, asJSON)
+		step()
 		did := acted{Lab: d.Lab, Device: d.Name, Done: err == nil}
 		if err != nil {
+			failed = true
 			did.Error = err.Error()
-			complain(fmt.Errorf("%s %s: %w", v.name, d.ID(), err))
-		} else if !asJSON {
-			fmt.Fprintf(a.Out, "%s %s\n", d.ID(), v.done)
+			if a.shell == nil {
+				err = fmt.Errorf("%s %s: %w", v.name, d.ID(), err)
+			}
+			a.complain(err)
 		}
 		report = append(report, did)
 	}
@@ -117,6 +156,35 @@ func (a *app) act(v verb, words []string, all, asJSON bool) error {
 	return nil
 }
 
+func (a *app) actOn(v verb, d tree.Device, quiet bool) error {
+	if why := v.unfit(d); why != "" {
+		return errors.New(why)
+	}
+	if v.name == "start" || v.name == "reload" {
+		a.warnIdlePC(d)
+	}
+	if err := a.tree.Command(a.tree.Dir(d), v.name); err != nil {
+		return err
+	}
+	switch {
+	case quiet:
+	case a.shell == nil:
+		fmt.Fprintf(a.Out, "%s %s\n", d.ID(), v.done)
+	case v.name == "reload": // what Dynamips said: that is two replies
+		fmt.Fprintf(a.Out, "100-VM '%s' stopped\n100-VM '%s' started\n", d.Name, d.Name)
+	default:
+		fmt.Fprintf(a.Out, "100-VM '%s' %s\n", d.Name, v.done)
+	}
+	return nil
+}
+
+// warnIdlePC tells of a router that is about to run without an idle-PC.
+func (a *app) warnIdlePC(d tree.Device) {
+	if value, err := a.tree.Read(d, "idlepc/value"); err == nil && strings.TrimSpace(value) == "none" {
+		fmt.Fprintf(a.Err, "Warning: Starting %s with no idle-pc value\n", d.Name)
+	}
+}
+
 func (a *app) json(v any) error {
 	e := json.NewEncoder(a.Out)
 	e.SetIndent("", "  ")
@@ -126,42 +194,68 @@ func (a *app) json(v any) error {
 func (a *app) list() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "list [LAB | [LAB/]DEVICE] ...", Short: "List the devices of the labs",
+		Use: "list [LAB | [LAB/]DEVICE | REGEXP] ...", Short: "List the devices of the labs",
+		Long: `List the devices of the labs, or those that are named: by a lab, a device or a
+regular expression that their names match. LANs are not listed.`,
 		Aliases: []string{"status"}, DisableFlagsInUseLine: true,
 		ValidArgsFunction: a.deviceNames(false, false),
 		RunE: does(func(words []string) error {
-			devices, err := a.tree.Status()
+			devices, err := a.listed(words)
 			if err != nil {
 				return err
-			}
-			if len(words) > 0 {
-				var chosen []tree.Device
-				for _, w := range words {
-					found, err := a.tree.Find(w)
-					if err != nil {
-						return err
-					}
-					chosen = append(chosen, found...)
-				}
-				devices = slices.DeleteFunc(devices, func(d tree.Device) bool { return !slices.Contains(chosen, d) })
 			}
 			if asJSON {
 				return a.json(append([]tree.Device{}, devices...))
 			}
-			w := tabwriter.NewWriter(a.Out, 0, 8, 2, ' ', 0)
-			fmt.Fprintln(w, "Name\tType\tState\tServer\tConsole\tLab")
+			t := a.table(10, "Name", 10, "Type", 10, "State", 15, "Server", 10, "Console", 0, "Lab")
 			for _, d := range devices {
 				console := "n/a"
 				if d.Console != 0 {
 					console = fmt.Sprint(d.Console)
 				}
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", d.Name, d.Type, d.State, d.Server, console, d.Lab)
+				t.row(d.Name, d.Type, a.paint(a.Out, stateColours[d.State], d.State), d.Server, console, d.Lab)
 			}
-			return w.Flush()
+			return t.print()
 		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// listed are the devices that the words of list mean, by labs, and in a lab by
+// console port; those without one come last.
+func (a *app) listed(words []string) ([]tree.Device, error) {
+	devices, err := a.tree.Status()
+	if err != nil {
+		return nil, err
+	}
+	if len(words) > 0 {
+		var chosen []tree.Device
+		for _, w := range words {
+			found, err := a.tree.Find(w)
+			if err != nil {
+				re, rerr := regexp.Compile(w)
+				if rerr == nil {
+					found = slices.DeleteFunc(slices.Clone(devices), func(d tree.Device) bool { return !re.MatchString(d.Name) })
+				}
+				if len(found) == 0 {
+					return nil, a.device(err)
+				}
+			}
+			chosen = append(chosen, found...)
+		}
+		devices = slices.DeleteFunc(devices, func(d tree.Device) bool { return !slices.Contains(chosen, d) })
+	}
+	slices.SortStableFunc(devices, func(x, y tree.Device) int {
+		switch {
+		case x.Lab != y.Lab:
+			return 0 // together already
+		case x.Console == 0 || y.Console == 0:
+			return y.Console - x.Console
+		}
+		return x.Console - y.Console
+	})
+	return devices, nil
 }
 
 func (a *app) send() *cobra.Command {
@@ -172,7 +266,11 @@ func (a *app) send() *cobra.Command {
 		RunE: does(func(args []string) error {
 			d, err := a.tree.FindOne(args[0])
 			if err != nil {
-				return err
+				if host, _, _ := strings.Cut(strings.ToLower(args[0]), ":"); host == "localhost" || host == "127.0.0.1" {
+					return fmt.Errorf("send types at the console of a device; %s is none. "+
+						"Commands of the hypervisor go to the TCP port that dynemud --hypervisor names", args[0])
+				}
+				return a.device(err)
 			}
 			for _, line := range strings.Split(strings.Join(args[1:], " "), "\n") {
 				if err := a.tree.Command(a.tree.Dir(d), "send "+strings.TrimSuffix(line, "\r")); err != nil {
@@ -199,7 +297,7 @@ interfaces: dynemu exec R1 tcpdump -i f0-0`,
 		RunE: does(func(args []string) error {
 			d, err := a.tree.FindOne(args[0])
 			if err != nil {
-				return err
+				return a.device(err)
 			}
 			ns, err := a.tree.Namespace(d)
 			if err != nil {

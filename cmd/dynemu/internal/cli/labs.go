@@ -22,17 +22,14 @@ dynemud and show what changed. A file with errors changes nothing.`,
 		RunE: does(func(files []string) error {
 			failed := false
 			for _, file := range files {
-				warn := func(format string, args ...any) {
-					fmt.Fprintf(a.Err, "dynemu: %s: %s\n", file, fmt.Sprintf(format, args...))
-				}
-				result, err := a.tree.Up(file, a.wait, warn)
+				result, err := a.tree.Up(file, a.wait, a.warner(file))
 				var refused *tree.Refused
 				switch {
 				case errors.As(err, &refused):
 					fmt.Fprintln(a.Err, refused)
 					failed = true
 				case err != nil:
-					fmt.Fprintf(a.Err, "dynemu: %v\n", err)
+					a.complain(err)
 					failed = true
 				default:
 					fmt.Fprint(a.Out, result)
@@ -43,6 +40,17 @@ dynemud and show what changed. A file with errors changes nothing.`,
 			}
 			return nil
 		}),
+	}
+}
+
+// warner returns what prints warnings about a lab file.
+func (a *app) warner(file string) func(format string, args ...any) {
+	return func(format string, args ...any) {
+		if a.shell != nil {
+			fmt.Fprintf(a.Err, "*** Warning:  %s\n", fmt.Sprintf(format, args...))
+			return
+		}
+		fmt.Fprintf(a.Err, "dynemu: %s: %s\n", file, fmt.Sprintf(format, args...))
 	}
 }
 
@@ -60,7 +68,7 @@ func (a *app) down() *cobra.Command {
 			for _, n := range names {
 				name := tree.LabName(n)
 				if err := a.tree.Down(name, a.wait); err != nil {
-					fmt.Fprintf(a.Err, "dynemu: %v\n", err)
+					a.complain(err)
 					failed = true
 					continue
 				}

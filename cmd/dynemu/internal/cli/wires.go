@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -19,9 +18,8 @@ import (
 // wires are the commands about ports and what they are plugged into.
 func (a *app) wires() []*cobra.Command {
 	no := group("no", "End captures", a.noCapture())
-	show := group("show", "Show the MAC table of an Ethernet switch", a.showMAC())
 	clear := group("clear", "Clear the MAC table of an Ethernet switch", a.clearMAC())
-	return []*cobra.Command{a.ports(), a.link(), a.capture(), no, a.filter(), a.impair(), show, clear}
+	return []*cobra.Command{a.ports(), a.link(), a.capture(), no, a.filter(), a.impair(), clear}
 }
 
 // group is a word that is a command only with another after it.
@@ -45,7 +43,7 @@ func group(word, short string, commands ...*cobra.Command) *cobra.Command {
 func (a *app) portOf(device, port string) (tree.Port, error) {
 	d, err := a.tree.FindOne(device)
 	if err != nil {
-		return tree.Port{}, err
+		return tree.Port{}, a.device(err)
 	}
 	return a.tree.FindPort(d, port)
 }
@@ -98,7 +96,7 @@ and were dropped.`,
 			for _, w := range words {
 				found, err := a.tree.Find(w)
 				if err != nil {
-					return err
+					return a.device(err)
 				}
 				for _, d := range found {
 					of, err := a.tree.Ports(d)
@@ -120,17 +118,16 @@ and were dropped.`,
 				}
 				return a.json(rows)
 			}
-			w := tabwriter.NewWriter(a.Out, 0, 8, 2, ' ', 0)
-			fmt.Fprintln(w, "Device\tPort\tInterface\tNamespace\tPeer\tCarrier\tIn\tOut\tDrops")
+			t := a.table(0, "Device", 0, "Port", 0, "Interface", 0, "Namespace", 0, "Peer", 0, "Carrier", 0, "In", 0, "Out", 0, "Drops")
 			for _, p := range ports {
 				ifname := p.Interface
 				if ifname == "" {
 					ifname = "n/a"
 				}
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\n", p.Device.Name, p.Name, ifname, p.Namespace, p.Peer, p.Carrier,
-					p.Stats["rx-packets"], p.Stats["tx-packets"], p.Stats["rx-drops"]+p.Stats["tx-drops"])
+				t.row(p.Device.Name, p.Name, ifname, p.Namespace, p.Peer, p.Carrier,
+					fmt.Sprint(p.Stats["rx-packets"]), fmt.Sprint(p.Stats["tx-packets"]), fmt.Sprint(p.Stats["rx-drops"]+p.Stats["tx-drops"]))
 			}
-			return w.Flush()
+			return t.print()
 		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, with all counters")
@@ -393,7 +390,7 @@ func (a *app) showMAC() *cobra.Command {
 		RunE: does(func(args []string) error {
 			d, err := a.tree.FindOne(args[0])
 			if err != nil {
-				return err
+				return a.device(err)
 			}
 			table, err := a.tree.MACTable(d)
 			fmt.Fprint(a.Out, table)
@@ -409,7 +406,7 @@ func (a *app) clearMAC() *cobra.Command {
 		RunE: does(func(args []string) error {
 			d, err := a.tree.FindOne(args[0])
 			if err != nil {
-				return err
+				return a.device(err)
 			}
 			return a.tree.ClearMACTable(d)
 		}),

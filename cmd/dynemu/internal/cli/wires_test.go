@@ -75,7 +75,7 @@ func TestWireCommands(t *testing.T) {
 
 		{"show mac S1", Done, "", "Internet...", ""},
 		{"show mac R2", Failed, "", "", "simple1/R2 is of type 7200: only an Ethernet switch (ETHSW) has a table of MAC addresses"},
-		{"show", Usage, "", "", `unknown command "show"; there is dynemu show mac SWITCH`},
+		{"show", Usage, "", "", `unknown command "show"; there is dynemu show mac SWITCH, dynemu show device [/all | [LAB/]DEVICE ... | LAB ...], dynemu show run [LAB | [LAB/]DEVICE], dynemu show start, dynemu show clock`},
 		{"clear mac S1", Done, "clear mac", "", ""},
 		{"clear mac R2", Failed, "", "", "simple1/R2 is of type 7200: only an Ethernet switch (ETHSW) has a table of MAC addresses"},
 	} {

@@ -60,14 +60,59 @@ func (t Tree) Up(file string, wait time.Duration, warn func(format string, args 
 		}
 		warn("the configurations came after the lab: reload the routers that run already")
 	}
+	return t.outcome(name, existed && bytes.Equal(was, text), before, wait)
+}
+
+// outcome waits until a lab file that was put into place is applied and returns
+// the result's text. same tells that the file was the same before, and stamp is
+// that of the result then.
+func (t Tree) outcome(name string, same bool, stamp string, wait time.Duration) (string, error) {
 	if t.eventually(wait, func() bool { return t.settled(name) }) != nil {
 		return "", fmt.Errorf("lab %s is still being applied after %s; labs/%s/result will say what became of it", name, wait, name)
 	}
-	if existed && bytes.Equal(was, text) && t.resultStamp(name) == before {
+	if same && t.resultStamp(name) == stamp {
 		return "nothing changed\n", nil // the result is still that of the time before
 	}
 	result, err := os.ReadFile(t.Path("labs", name, "result"))
 	return string(result), err
+}
+
+// LabText returns the text of a lab's file.
+func (t Tree) LabText(name string) ([]byte, error) {
+	text, err := os.ReadFile(t.Path("labs", name+".net"))
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, lerr := t.Labs(); lerr != nil {
+			return nil, lerr
+		}
+		return nil, t.noLab(name)
+	}
+	return text, err
+}
+
+// Apply replaces the text of a lab's file, and waits until it is applied, as Up
+// does.
+func (t Tree) Apply(name string, text []byte, wait time.Duration) (string, error) {
+	was, err := t.LabText(name)
+	if err != nil {
+		return "", err
+	}
+	before := t.resultStamp(name)
+	if err := t.putLab(name, text); err != nil {
+		return "", err
+	}
+	return t.outcome(name, bytes.Equal(was, text), before, wait)
+}
+
+// noLab is the error about a lab that is not there.
+func (t Tree) noLab(name string) error {
+	labs, err := t.Labs()
+	switch {
+	case err != nil:
+		return err
+	case len(labs) == 0:
+		return fmt.Errorf("no lab %s: there is none", name)
+	}
+	return fmt.Errorf("no lab %s; there are %s", name, strings.Join(labs, ", "))
 }
 
 // config is a configuration to be brought along.
@@ -234,14 +279,7 @@ func (t Tree) eventually(wait time.Duration, done func() bool) error {
 // Down removes a lab and waits until it is gone.
 func (t Tree) Down(name string, wait time.Duration) error {
 	if !t.exists(name) {
-		labs, err := t.Labs()
-		if err != nil {
-			return err
-		}
-		if len(labs) == 0 {
-			return fmt.Errorf("no lab %s: there is none", name)
-		}
-		return fmt.Errorf("no lab %s; there are %s", name, strings.Join(labs, ", "))
+		return t.noLab(name)
 	}
 	if err := os.Remove(t.Path("labs", name+".net")); err != nil {
 		return t.Reason(t.Path("labs", name), err)
@@ -280,9 +318,10 @@ func (t Tree) Namespace(d Device) (string, error) {
 	return "", fmt.Errorf("%s has no network namespace", d.ID())
 }
 
-// OpenConsole opens a device's console for reading and writing.
-func (t Tree) OpenConsole(d Device) (io.ReadWriteCloser, error) {
-	return t.openStream(filepath.Join(t.Dir(d), "console"), syscall.O_RDWR)
+// OpenConsole opens a device's console for reading and writing, or its AUX
+// port: file is console or aux.
+func (t Tree) OpenConsole(d Device, file string) (io.ReadWriteCloser, error) {
+	return t.openStream(filepath.Join(t.Dir(d), file), syscall.O_RDWR)
 }
 
 // openStream opens a file whose reads wait. It is left in blocking mode, so that

@@ -21,7 +21,23 @@ import (
 type Tree struct {
 	// Mount is its directory, /run/dynemu.
 	Mount string
+	// Lab, where it is not empty, is the lab that is meant: Status has its
+	// devices only, and a name alone is that of one of them.
+	Lab string
 }
+
+// NoDevice is the error about a word that names no device.
+type NoDevice struct {
+	Word string
+	// What the word could have been ("device", "device or lab"), and what
+	// there is.
+	what, have string
+}
+
+func (e *NoDevice) Error() string { return "no " + e.what + " " + e.Word + e.have }
+
+// Have tells which devices there are, as the end of a sentence.
+func (e *NoDevice) Have() string { return e.have }
 
 // Device is a row of the status table.
 type Device struct {
@@ -58,6 +74,15 @@ func (t Tree) StatusText() (string, error) {
 // Status returns the rows of the status table, in its order: the labs' names,
 // and in a lab the order of its file.
 func (t Tree) Status() ([]Device, error) {
+	all, err := t.everything()
+	if err == nil && t.Lab != "" {
+		all = slices.DeleteFunc(all, func(d Device) bool { return d.Lab != t.Lab })
+	}
+	return all, err
+}
+
+// everything is Status for all labs.
+func (t Tree) everything() ([]Device, error) {
 	text, err := t.StatusText()
 	if err != nil {
 		return nil, err
@@ -107,7 +132,7 @@ func parseStatus(text string) ([]Device, error) {
 // Find returns the devices that a word means: LAB/DEVICE, DEVICE where only
 // one lab has it, or LAB for all of a lab.
 func (t Tree) Find(word string) ([]Device, error) {
-	all, err := t.Status()
+	all, err := t.everything()
 	if err != nil {
 		return nil, err
 	}
@@ -117,11 +142,11 @@ func (t Tree) Find(word string) ([]Device, error) {
 				return []Device{d}, nil
 			}
 		}
-		return nil, fmt.Errorf("no device %s%s", word, have(all))
+		return nil, &NoDevice{word, "device", have(all)}
 	}
 	var named, inLab []Device
 	for _, d := range all {
-		if d.Name == word {
+		if d.Name == word && (t.Lab == "" || d.Lab == t.Lab) {
 			named = append(named, d)
 		}
 		if d.Lab == word {
@@ -136,7 +161,10 @@ func (t Tree) Find(word string) ([]Device, error) {
 	case len(inLab) > 0:
 		return inLab, nil
 	}
-	return nil, fmt.Errorf("no device or lab %s%s", word, have(all))
+	if t.Lab != "" {
+		all = slices.DeleteFunc(all, func(d Device) bool { return d.Lab != t.Lab })
+	}
+	return nil, &NoDevice{word, "device or lab", have(all)}
 }
 
 // FindOne is Find for commands that act on one device.
