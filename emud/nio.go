@@ -3,6 +3,7 @@ package emud
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -96,7 +97,11 @@ func (l *Lab) plugNIO(key string, w madeLink) madeLink {
 		return w
 	}
 	if w.Nodes[0] == n.ID() && l.nioError(key) == "" {
-		l.noteNIO(key, nil) // also for a daemon that found it open
+		adopted := !l.nioOpen(key) // an earlier daemon has opened it
+		l.noteNIO(key, nil)
+		if adopted && far.NIO.Type == "unix" {
+			go l.followAdopted(key, n, far.NIO.Remote)
+		}
 		return w
 	}
 	if l.nioRests(key) {
@@ -149,6 +154,44 @@ func (l *Lab) openNIO(m medium, n Node, port lab.End, nio lab.NIO) error {
 	return n.Outlet(port.Port, o.Kind, f, o.File, o.Keep)
 }
 
+// followAdopted opens a NIO anew when another socket comes to be at the path that it
+// sends to, which its node cannot reach by itself. For NIOs that this daemon has opened,
+// the opener does that without a loss.
+func (l *Lab) followAdopted(key string, n Node, path string) {
+	was, _ := os.Lstat(path)
+	for ; ; time.Sleep(time.Second) {
+		now, err := os.Lstat(path)
+		if !l.nioOpen(key) {
+			return // what comes next is opened by this daemon
+		}
+		if err != nil || was != nil && os.SameFile(was, now) && was.ModTime().Equal(now.ModTime()) {
+			continue
+		}
+		l.op.Lock()
+		defer l.op.Unlock()
+		w, ok := l.rec.Wires[key]
+		port, _ := w.ends()
+		if !ok || w.Nodes[0] != n.ID() || l.running(port.Device) != n {
+			return
+		}
+		if w.medium() == direct {
+			if err := n.Unplug(port.Port); err != nil {
+				l.d.log.Error("cannot unplug", "lab", l.name, "link", key, "err", err)
+				return
+			}
+		}
+		w.Nodes[0] = ""
+		l.rec.Wires[key] = w
+		l.plugAll(func(key string, err error) { l.d.log.Error("cannot plug", "lab", l.name, "link", key, "err", err) },
+			func(w madeLink) bool { return w.key() == key })
+		if err := l.tellCarriers(l.Devices()...); err != nil {
+			l.d.log.Error("cannot bring carriers in line", "lab", l.name, "err", err)
+		}
+		l.save()
+		return
+	}
+}
+
 // checkNIOs notes which NIOs a node has lost, and returns their ports.
 func (l *Lab) checkNIOs(dev *Device, n Node, status NodeStatus) (lost []lab.End) {
 	for key, w := range l.rec.Wires {
@@ -194,7 +237,14 @@ func (l *Lab) retryNIOs(after time.Duration) {
 		if ended {
 			return
 		}
-		l.plugAll(func(string, error) {}, func(w madeLink) bool { return l.nioError(w.key()) != "" })
+		failed := func(w madeLink) bool { return l.nioError(w.key()) != "" }
+		l.plugAll(func(string, error) {}, failed)
+		for _, w := range l.rec.Wires {
+			if failed(w) { // also one that failed so lately that it was left alone
+				l.retryNIOs(nioRetry)
+				break
+			}
+		}
 		if err := l.tellCarriers(l.Devices()...); err != nil {
 			l.d.log.Error("cannot bring carriers in line", "lab", l.name, "err", err)
 		}
