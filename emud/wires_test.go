@@ -309,6 +309,7 @@ func TestReaders(t *testing.T) {
 }
 
 // A switch is always on: nobody starts or stops it, and it comes back after a crash.
+// Promise: 63.
 func TestSwitchIsAlwaysOn(t *testing.T) {
 	h := newHost(t)
 	h.mustApply("m", "autostart = false\n"+switched)

@@ -528,6 +528,7 @@ func TestControl(t *testing.T) {
 }
 
 // TestShellControl checks what a shell reports of a refused command.
+// Promises: 6, 39, 40, 43.
 func TestShellControl(t *testing.T) {
 	w := newWorld(t)
 	w.apply("x", good)

@@ -12,6 +12,7 @@ import (
 )
 
 // What a 7200's engine takes.
+// Promise: 23.
 func TestNPEs(t *testing.T) {
 	const head = "[localhost]\n[[ROUTER R1]]\nnpe = "
 	for _, c := range []struct{ name, text, want string }{

@@ -17,6 +17,7 @@ func parseRouter(t *testing.T, text string) *Router {
 	return l.Routers[len(l.Routers)-1]
 }
 
+// Promises: 1, 74.
 func TestRouterDefaults(t *testing.T) {
 	for model, want := range map[string]Router{
 		"7200": {NPE: "npe-400", Midplane: "vxr", RAM: 256, NVRAM: 128, Disk0: 64},
@@ -38,6 +39,7 @@ func TestRouterDefaults(t *testing.T) {
 	}
 }
 
+// Promises: 11, 13, 20, 25.
 func TestRouterOptions(t *testing.T) {
 	r := parseRouter(t, `
 Idlemax = 900
@@ -87,6 +89,7 @@ symbol = router
 }
 
 // Options in the wrong place, of the wrong model, or with values out of range.
+// Promises: 28, 67, 68, 78.
 func TestOptionMessages(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"top level", "image = x\nram = 1\nautostrat = false\nautostart = maybe\nudp = 1\n[localhost]\n", `
@@ -169,6 +172,7 @@ func TestOptionMessages(t *testing.T) {
 }
 
 // Files of GNS3 0.8 hold more than a lab.
+// Promises: 78, 79.
 func TestGNS3File(t *testing.T) {
 	text := `autostart = False
 version = 0.8.7
@@ -234,6 +238,7 @@ lines"""
 }
 
 // The sections that count for autostart, weakest first.
+// Promise: 62.
 func TestAutoStart(t *testing.T) {
 	l, m := Parse("x.net", []byte("autostart = false\n[localhost]\n[[ROUTER A]]\n[[ROUTER B]]\nautostart = yes\n"+
 		"[127.0.0.1]\nautostart = true\n[[ROUTER C]]\n[[ROUTER D]]\nautostart = 0"))
@@ -251,6 +256,7 @@ func TestAutoStart(t *testing.T) {
 	}
 }
 
+// Promise: 74.
 func TestUnsupported(t *testing.T) {
 	for _, c := range []struct{ options, want string }{
 		{"f0/0 = LAN 1\nf1/0 = LAN 1\nslot2 = PA-8T\nslot3 = PA-4T", ""},
@@ -270,6 +276,7 @@ func TestUnsupported(t *testing.T) {
 }
 
 // Interface names of any length lead to the same port.
+// Promises: 25, 87.
 func TestInterfaceNames(t *testing.T) {
 	for written, want := range map[string]string{
 		"f1/0": "f1/0", "FA1/0": "f1/0", "FastEthernet1/0": "f1/0", "fast1/0": "f1/0",
@@ -310,6 +317,7 @@ func TestWICPorts(t *testing.T) {
 }
 
 // The tutorial's own files.
+// Promises: 16, 17, 20, 22, 23, 26, 27, 29, 57, 77.
 func TestTutorialLabs(t *testing.T) {
 	for file, want := range map[string]string{
 		"simple1.net": `
@@ -374,6 +382,7 @@ func TestTutorialLabs(t *testing.T) {
 	}
 }
 
+// Promise: 19.
 func TestLocalNames(t *testing.T) {
 	l, m := Parse("multiserver.net", []byte("[xplt]\n[[ROUTER R1]]\n"), "XPLT", "192.0.2.1")
 	if l == nil || len(m) != 0 {

@@ -58,6 +58,7 @@ func TestEncodingErrors(t *testing.T) {
 }
 
 // Values of the image option, as written and as read (reference, 1.2).
+// Promises: 18, 22.
 func TestValues(t *testing.T) {
 	for _, c := range []struct{ written, want, message string }{
 		{`/i/my image.bin`, "/i/my image.bin", ""},
@@ -98,6 +99,7 @@ func TestValues(t *testing.T) {
 }
 
 // Headers and option lines (reference, 1.1).
+// Promises: 17, 18, 21.
 func TestLines(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"blanks in brackets", "[ localhost ]\n [ [ ROUTER   R1 ] ] # c ]\nconsole=2005", "R1 7200 console 2005\n"},

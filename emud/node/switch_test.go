@@ -249,6 +249,7 @@ func TestFrameRelaySwitch(t *testing.T) {
 	far{ours, t}.expect("3091 03 cc 48")
 }
 
+// Promise: 65.
 func TestATMSwitches(t *testing.T) {
 	cell := func(vpi, vci int, hec string) string {
 		return fmt.Sprintf("%02x%01x%04x0 %s %s", vpi>>4, vpi&15, vci, hec, strings.Repeat("5a", 48))

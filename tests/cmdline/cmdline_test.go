@@ -82,6 +82,7 @@ func (r *run) end(t *testing.T) {
 	}
 }
 
+// Promise: 80.
 func TestConfigurationAndFiles(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "r.cfg"), []byte("hostname FromFile\n!\ninterface FastEthernet0/0\n ip address 10.0.0.1 255.255.255.0\n!\nend\n"), 0o644); err != nil {
@@ -132,6 +133,7 @@ func TestConfigurationAndFiles(t *testing.T) {
 	r.end(t)
 }
 
+// Promise: 36.
 func TestConsoleOnTCP(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

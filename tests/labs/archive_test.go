@@ -39,6 +39,7 @@ func zipped(t *testing.T) []byte {
 
 // An image in a ZIP archive is unpacked once, for all routers and starts; a bad
 // archive leaves its router stopped and says why.
+// Promises: 2, 9.
 func TestZippedImage(t *testing.T) {
 	d := testlab.Start(t)
 	dir := t.TempDir()
@@ -204,6 +205,7 @@ func pack(image []byte) (out []byte) {
 
 // A self-extracting image runs as it is: the guest writes over the code that it
 // has run, and an archive behind an ELF file makes it no archive.
+// Promises: 2, 10.
 func TestSelfExtractingImage(t *testing.T) {
 	compiler, err := exec.LookPath("mips-linux-gnu-gcc")
 	if err != nil {

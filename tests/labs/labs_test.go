@@ -62,6 +62,7 @@ func ping(t *testing.T, c *console.Console, to string) {
 
 // TestSerialLink joins serial ports, and ports of packet over SONET, which carry
 // the same frames.
+// Promises: 1, 26.
 func TestSerialLink(t *testing.T) {
 	for _, c := range []struct{ port, ifname string }{{"s1/0", "Serial1/0"}, {"p1/0", "POS1/0"}} {
 		t.Run(c.ifname, func(t *testing.T) { testSerialLink(t, c.port, c.ifname) })
@@ -98,6 +99,7 @@ func testSerialLink(t *testing.T, port, ifname string) {
 	}
 }
 
+// Promise: 88.
 func TestEthernetLinkAndCapture(t *testing.T) {
 	d := testlab.Start(t)
 	d.MustWriteLab("eth", `
@@ -182,6 +184,7 @@ func waitFor(t *testing.T, r interface{ Read([]byte) (int, error) }, what string
 }
 
 // TestLANs is the tutorial's simple2: three routers on two LANs.
+// Promises: 34, 55, 56.
 func TestLANs(t *testing.T) {
 	text, err := os.ReadFile("../../docs/labs/simple2.net")
 	if err != nil {
@@ -363,6 +366,7 @@ func TestBadImages(t *testing.T) {
 	}
 }
 
+// Promise: 24.
 func TestConfigSurvivesCrashOfTheNode(t *testing.T) {
 	d := testlab.Start(t)
 	d.MustWriteLab("simple1", simple1)
@@ -406,6 +410,7 @@ func TestConfigSurvivesCrashOfTheNode(t *testing.T) {
 }
 
 // reload restarts a router with what it saved, and the wire stays.
+// Promise: 41.
 func TestReload(t *testing.T) {
 	d := testlab.Start(t)
 	d.MustWriteLab("simple1", simple1)
@@ -614,6 +619,7 @@ func TestNodeIsConfined(t *testing.T) {
 
 // Suspending stops a router's time; a control file refuses what makes no sense
 // and says why.
+// Promise: 43.
 func TestControlFiles(t *testing.T) {
 	d := testlab.Start(t)
 	d.MustWriteLab("one", "[localhost]\n[[ROUTER R1]]\nram = 64\n")

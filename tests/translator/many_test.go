@@ -18,6 +18,7 @@ const many = 50
 // TestFiftyRouters runs fifty routers on the bundled image, each of which must come
 // to its prompt and do as it is told, and beside them fifty that are busy all the
 // time. The memory that translations take is in the log.
+// Promise: 95.
 func TestFiftyRouters(t *testing.T) {
 	d := testlab.Start(t)
 	ports := freePorts(t, 2*many)

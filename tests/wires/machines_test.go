@@ -14,6 +14,7 @@ import (
 
 // A router's ports lead over UDP to a router on another machine, be it Dynamips' or
 // ours.
+// Promise: 77.
 func TestOtherMachines(t *testing.T) {
 	here, there := newSpace(t), newSpace(t)
 	veth(here, "eth0", there, "eth0")

@@ -42,6 +42,7 @@ func nioCases(m, outside *space, dir, sw string) (any, ethernet []nioCase) {
 
 // Every type of NIO, at a router's ports and then, in the same lab while it runs,
 // at those of a switch.
+// Promises: 66, 67.
 func TestNIOsOfALab(t *testing.T) {
 	m, outside := newMachine(t), newSpace(t)
 	sw, _ := m.vdeSwitch()

@@ -95,6 +95,7 @@ func (d *dump) check(atLeast int) {
 // The machine and its router reach each other by NIO_host, and by the router what is
 // behind an interface of the machine: TCP that leaves checksums and segments to the
 // hardware arrives as it should, in both directions.
+// Promises: 66, 67, 69.
 func TestHostTraffic(t *testing.T) {
 	const megabytes = 10
 	m, outside := newMachine(t), newSpace(t)

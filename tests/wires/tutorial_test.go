@@ -114,6 +114,7 @@ func (l *running) startAll(names ...string) {
 	}
 }
 
+// Promises: 3, 55, 56.
 func TestSimple2(t *testing.T) {
 	t.Parallel()
 	l := run(t, "simple2", simple2)
@@ -144,6 +145,7 @@ func TestSimple2(t *testing.T) {
 	}
 }
 
+// Promises: 3, 60, 61, 62.
 func TestFrameRelay1(t *testing.T) {
 	t.Parallel()
 	l := run(t, "fr", frameRelay1)
@@ -166,6 +168,7 @@ func TestFrameRelay1(t *testing.T) {
 	}
 }
 
+// Promises: 3, 66, 70, 71, 72, 73.
 func TestEthsw1(t *testing.T) {
 	t.Parallel()
 	s, host := newSpace(t), newSpace(t)

@@ -69,6 +69,7 @@ func (m *machine) untilIdle(n int) bool {
 }
 
 // TestIdleFound gives the finder loops that are idle and some that are not.
+// Promise: 14.
 func TestIdleFound(t *testing.T) {
 	lw := func(off int) uint32 { return itype(oLW, t0, t1, off) }
 	for _, c := range []struct {

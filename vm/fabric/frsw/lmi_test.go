@@ -11,6 +11,7 @@ import (
 
 // The exchange that was measured with Dynamips (netio-hypervisor reference,
 // 10.1), byte for byte.
+// Promise: 61.
 func TestAnnexD(t *testing.T) {
 	r, _ := newRig(t)
 	r.Send(1, hex("00010308007595 010100 03020100"))
