@@ -240,8 +240,8 @@ func (l *running) carrier(device, port, want string) {
 
 // ethernet reports whether a port has a TAP.
 func (l *running) ethernet(device, port string) bool {
-	ifname := l.port(device, port, "ifname")
-	return strings.Contains(l.link(device, ifname), "tun type tap")
+	ifname, err := os.ReadFile(l.Path(l.file(device, port, "ifname")...))
+	return err == nil && strings.Contains(l.link(device, strings.TrimSpace(string(ifname))), "tun type tap")
 }
 
 // stream is a pcap stream that is read as it comes.
