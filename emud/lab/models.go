@@ -212,7 +212,7 @@ type iface struct {
 	slot, port int
 }
 
-func (i iface) String() string { return fmt.Sprintf("%s%d/%d", i.letter, i.slot, i.port) }
+func (i iface) String() string { return i.letter + strconv.Itoa(i.slot) + "/" + strconv.Itoa(i.port) }
 
 func (i iface) kind() Kind { return letterKinds[i.letter] }
 
