@@ -127,6 +127,10 @@ func (dev *Device) putCard(m lab.Move) error {
 	dev.mu.Lock()
 	maps.Copy(dev.ports, portStates(node.Spec{Ports: specs}))
 	dev.mu.Unlock()
+	// The card is in, whatever becomes of captures.
+	if err := dev.restorePorts(n, ports); err != nil {
+		dev.lab.d.log.Error("a port does not have all that was set", "lab", dev.lab.name, "device", dev.name, "slot", m.Slot, "err", err)
+	}
 	return dev.lab.plugDevices(dev.name)
 }
 
