@@ -73,10 +73,13 @@ func Run(args []string, s Streams) int {
 	return Usage
 }
 
+// consoleVariable tells a process that the console has started it.
+const consoleVariable = "DYNEMU_CONSOLE"
+
 // complain prints an error, as the console's have always begun or as those of
 // a command do.
 func (a *app) complain(err error) {
-	if a.shell == nil {
+	if a.shell == nil && os.Getenv(consoleVariable) == "" {
 		fmt.Fprintf(a.Err, "dynemu: %v\n", err)
 		return
 	}
@@ -99,7 +102,7 @@ func (a *app) root() *cobra.Command {
 	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(a.list(), a.console(), a.aux(), a.up(), a.down(), a.exec(), a.send(), a.version())
 	root.AddCommand(a.confReg(), a.cpuInfo(), a.save(), a.push(), a.exportConfigs(), a.importConfigs())
-	root.AddCommand(a.copyCommand(), a.show(), a.python())
+	root.AddCommand(a.copyCommand(), a.show(), a.idlePC(), a.python())
 	root.AddCommand(a.wires()...)
 	for _, v := range verbs {
 		root.AddCommand(a.verb(v))

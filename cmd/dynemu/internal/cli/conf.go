@@ -403,7 +403,7 @@ func (s *shell) section(l level, name string, option []string) error {
 			case !strings.EqualFold(have, typ):
 				return fmt.Errorf("%s is not a %s switch but a %s", device, typ, strings.ToUpper(have))
 			case option != nil:
-				return fmt.Errorf("%s router already exists!", device) //lint:ignore ST1005 Dynagen's words
+				return fmt.Errorf("%s router already exists", device)
 			}
 			s.levels = append(s.levels, level{l.lab, at})
 			return nil

@@ -26,7 +26,7 @@ func configFiles() []string {
 	if dir, err := os.UserConfigDir(); err == nil {
 		out = append(out, filepath.Join(dir, "dynemu", "dynemu.toml"), filepath.Join(dir, "dynemu", "dynagen.ini"))
 	}
-	return append(out, "/etc/dynemu/dynemu.toml", "/etc/dynagen.ini", "/usr/local/etc/dynagen.ini")
+	return append(out, "/etc/dynemu/console.toml", "/etc/dynagen.ini", "/usr/local/etc/dynagen.ini")
 }
 
 func readConfig() (config, error) {

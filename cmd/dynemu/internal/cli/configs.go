@@ -160,10 +160,8 @@ func (a *app) apply(name string, text []byte) (string, error) {
 		return "", err
 	}
 	result, err := a.tree.Apply(name, text, a.wait)
-	if err == nil && a.shell != nil && a.shell.file != "" && a.tree.Lab == name {
-		if own, rerr := os.ReadFile(a.shell.file); rerr == nil && string(own) == string(was) {
-			err = replaceFile(a.shell.file, text)
-		}
+	if err == nil {
+		err = a.keepOwn(name, was)
 	}
 	return result, err
 }

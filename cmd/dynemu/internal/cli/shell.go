@@ -280,6 +280,8 @@ func ownProcess(w []string) bool {
 	switch w[0] {
 	case "exec":
 		return len(w) > 2
+	case "idlepc":
+		return len(w) == 3 && w[1] == "get"
 	case "capture":
 		return len(w) > 3 && (w[3] == "-" || strings.Contains(w[3], "/"))
 	}
@@ -306,6 +308,7 @@ func (a *app) child(args ...string) error {
 		return err
 	}
 	cmd := exec.Command(self, append([]string{"--mount", a.tree.Mount}, args...)...)
+	cmd.Env = append(os.Environ(), consoleVariable+"=1")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = a.In, a.Out, a.Err
 	err = cmd.Run()
 	var exit *exec.ExitError

@@ -196,11 +196,11 @@ func TestCompletion(t *testing.T) {
 		"hist ":                  "",
 		"conf ":                  "localhost ",
 	} {
-		head, got, tail := s.complete(line+"rest", len(line))
+		_, _, tail := s.complete(line+"rest", len(line))
 		if (line == "sta" || strings.HasSuffix(line, " ")) && tail != "rest" {
 			t.Errorf("%q: tail %q", line, tail)
 		}
-		head, got, _ = s.complete(line, len(line))
+		head, got, _ := s.complete(line, len(line))
 		if strings.Join(got, " ") != want || head != line[:strings.LastIndexByte(line, ' ')+1] {
 			t.Errorf("%q: head %q, %q, want %q", line, head, got, want)
 		}
