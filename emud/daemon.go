@@ -168,7 +168,8 @@ func (d *Daemon) load() error {
 	}
 	nodes, err := d.opt.Nodes.Adopt()
 	if err != nil {
-		return fmt.Errorf("look for running nodes: %w", err)
+		// They run on, and their labs say that they cannot be started twice.
+		d.log.Error("not all that runs can be taken over", "err", err)
 	}
 	byLab := map[string]map[string]Node{}
 	for _, n := range nodes {

@@ -64,6 +64,30 @@ func TestHeldBack(t *testing.T) {
 	}
 }
 
+// TestDeafNode: a node that lives and does not answer a new daemon keeps nothing else
+// from being taken over, and is not started twice.
+func TestDeafNode(t *testing.T) {
+	h := newHost(t)
+	h.mustApply("m", serial)
+	before := h.nodes.Get("m", "R2").ID()
+	h.d.Release()
+	h.nodes.Deaf = "m.R1"
+	h.start()
+	if h.state("m", "R2") != node.Running || h.nodes.Get("m", "R2").ID() != before {
+		t.Error("R2 was not taken over")
+	}
+	if got := h.d.Lab("m").Device("R1").ErrorText(); h.state("m", "R1") != node.Stopped || !strings.Contains(got, "runs already") {
+		t.Errorf("R1 is %s: %s", h.state("m", "R1"), got)
+	}
+	// The next daemon hears it again.
+	h.d.Release()
+	h.nodes.Deaf = ""
+	h.start()
+	if h.state("m", "R1") != node.Running {
+		t.Errorf("R1 is %s", h.state("m", "R1"))
+	}
+}
+
 // TestLimits: limits of a router come from its section, or the settings; both
 // change those of a running one at once.
 func TestLimits(t *testing.T) {

@@ -398,6 +398,8 @@ type Nodes struct {
 	// Fail has Start fail for the device of this name, and FailCard moves of the
 	// card of this name.
 	Fail, FailCard string
+	// Deaf names a node, LAB.DEVICE, that lives and cannot be adopted.
+	Deaf string
 }
 
 // NewNodes returns a host with no node.
@@ -488,12 +490,17 @@ func (h *Nodes) Adopt() ([]emud.Node, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var nodes []emud.Node
+	var err error
 	for key, old := range h.running {
+		if key == h.Deaf {
+			err = fmt.Errorf("node %s: told not to answer", key)
+			continue
+		}
 		n := &Node{process: old.process, released: make(chan struct{})}
 		h.running[key] = n
 		nodes = append(nodes, n)
 	}
-	return nodes, nil
+	return nodes, err
 }
 
 // Get returns the running node of a device, or nil.

@@ -4,12 +4,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"sort"
 	"strings"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // Adopt connects to every node that runs, as an earlier daemon left them. Nodes
@@ -100,7 +103,7 @@ func (opt Options) adopt(base string) (*Node, error) {
 	if _, err := conn.hello(helloTimeout); err != nil {
 		conn.Close()
 		p.fd.Close()
-		if !errors.As(err, &version) {
+		if errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE) {
 			opt.bury(base)
 			return nil, nil
 		}

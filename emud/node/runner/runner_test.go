@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"dynemu/vm"
 )
 
@@ -97,5 +99,41 @@ func TestPrompts(t *testing.T) {
 		if got := looksLikePrompt(tail); got != c.prompt {
 			t.Errorf("%q: %v, want %v", c.parts, got, c.prompt)
 		}
+	}
+}
+
+// Lines go to the journal without a time of their own, and are dropped when it does
+// not take them: the router does not wait.
+func TestJournal(t *testing.T) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fds[0])
+	defer unix.Close(fds[1])
+	if err := unix.SetNonblock(fds[0], true); err != nil {
+		t.Fatal(err)
+	}
+	var file bytes.Buffer
+	l := &logger{w: &file, journal: journal(fds[0])}
+	l.line("VM", "first")
+	p := make([]byte, 100)
+	if n, err := unix.Read(fds[1], p); err != nil || string(p[:n]) != "VM: first\n" {
+		t.Errorf("the journal got %q, %v", p[:max(n, 0)], err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range logBurst {
+			l.line("VM", strings.Repeat("x", maxLogged))
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the logger waits for the journal")
+	}
+	if got := strings.Count(file.String(), "\n"); got < logBurst {
+		t.Errorf("%d lines in the file, want %d at least", got, logBurst)
 	}
 }
