@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,6 +20,7 @@ import (
 // The idle-PC commands: Dynagen's (lab-files-and-console reference, 12.6), on the
 // folder idlepc of a router.
 func (a *app) idlePC() *cobra.Command {
+	var asJSON bool
 	router := func(use, short, long string, least, most int, what string, run func(d tree.Device, args []string) error) *cobra.Command {
 		return &cobra.Command{
 			Use: use, Short: short, Long: long, Args: needs(least, most, what), DisableFlagsInUseLine: true,
@@ -41,18 +41,18 @@ func (a *app) idlePC() *cobra.Command {
 		router("get ROUTER", "Find values while a router is idle", `Gather statistics of a router that is booted and idle, for some 10 s, and show
 the values that may mark its idle loop; the likely ones with a star. On a
 terminal one of them can be chosen. With idlepc = auto, as usual, none of this is
-needed: the idle loop is found by itself.`, 1, 1, "a router", func(d tree.Device, _ []string) error { return a.getIdlePC(d) }),
+needed: the idle loop is found by itself.`, 1, 1, "a router", func(d tree.Device, _ []string) error { return a.getIdlePC(d, asJSON) }),
 		router("show ROUTER", "Show the values that were found last", "", 1, 1, "a router",
 			func(d tree.Device, _ []string) error {
 				table, err := a.tree.Read(d, "idlepc/show")
 				if err != nil {
 					return err
 				}
-				if value, verr := a.tree.Read(d, "idlepc/value"); verr == nil && !strings.Contains(table, "[") && strings.HasPrefix(value, "0x") {
+				if value, verr := a.tree.Read(d, "idlepc/value"); verr == nil && !asJSON && !strings.Contains(table, "[") && strings.HasPrefix(value, "0x") {
 					fmt.Fprintf(a.Out, "%s has an idlepc value of: %s\n", d.Name, strings.TrimSpace(value))
 					return nil
 				}
-				return a.chooseIdlePC(d, table)
+				return a.chooseIdlePC(d, table, asJSON)
 			}),
 		router("set ROUTER {0xVALUE | auto | none}", "Set the value of a router at once", "", 2, 2, "a router and a value",
 			func(d tree.Device, args []string) error { return a.setIdlePC(d, args[0]) }),
@@ -63,6 +63,8 @@ needed: the idle loop is found by itself.`, 1, 1, "a router", func(d tree.Device
 		router("save ROUTER [db | default]", "Save the value of a router", `Save the value in force: in the router's section of the lab file, with "default"
 in the defaults section of its model, with "db" in the database, where it
 holds for all routers with the same image.`, 1, 2, "a router and perhaps db or default", a.saveIdlePC),
+		router("stats ROUTER", "Tell how a router sleeps, and what was found", "", 1, 1, "a router",
+			func(d tree.Device, _ []string) error { return a.idlePCStats(d, asJSON) }),
 		a.idleOption("idlemax"), a.idleOption("idlesleep"),
 		router("showdrift ROUTER", "Show how a router sleeps", "", 1, 1, "a router", func(d tree.Device, _ []string) error {
 			text, err := a.tree.Read(d, "idlepc/stats")
@@ -72,6 +74,8 @@ holds for all routers with the same image.`, 1, 2, "a router and perhaps db or d
 	)
 	for _, c := range g.Commands() {
 		switch c.Name() {
+		case "get", "show", "stats":
+			c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 		case "save":
 			c.ValidArgsFunction = a.routerThen("db", "default")
 		case "set":
@@ -99,21 +103,20 @@ func (a *app) routerThen(words ...string) cobra.CompletionFunc {
 // gathering is how long statistics take, about.
 const gathering = 10 * time.Second
 
-func (a *app) getIdlePC(d tree.Device) error {
+func (a *app) getIdlePC(d tree.Device, asJSON bool) error {
 	if !d.Runs() {
 		return fmt.Errorf("router %q is %s. Idle-pc functions can only be used on running routers", d.Name, d.State)
 	}
-	if value, err := a.tree.Read(d, "idlepc/value"); err == nil && strings.HasPrefix(value, "0x") {
-		fmt.Fprintf(a.Err, "%s already has an idlepc value applied, with which few others are found: \"idlepc drop %s\" takes it away.\n", d.Name, d.Name)
+	if !asJSON {
+		fmt.Fprintln(a.Out, "Please wait while gathering statistics...")
 	}
-	fmt.Fprintln(a.Out, "Please wait while gathering statistics...")
 	stop := a.clock(gathering)
 	table, err := a.tree.Read(d, "idlepc/get")
 	stop()
 	if err != nil {
 		return a.tree.Reason(a.tree.Dir(d), err)
 	}
-	return a.chooseIdlePC(d, table)
+	return a.chooseIdlePC(d, table, asJSON)
 }
 
 // clock shows on a terminal how a time passes, until it is stopped.
@@ -147,19 +150,28 @@ func (a *app) clock(d time.Duration) (stop func()) {
 	}
 }
 
+// canAsk tells whether somebody can answer; it is replaced in tests.
+var canAsk = func(a *app) bool { return term.IsTerminal(int(a.In.Fd())) }
+
 // chooseIdlePC prints the table of values, and on a terminal asks for one.
-func (a *app) chooseIdlePC(d tree.Device, table string) error {
-	fmt.Fprint(a.Out, table)
-	var values []string
-	for line := range strings.Lines(table) {
-		if _, rest, ok := strings.Cut(line, ": "); ok && strings.Contains(rest, "[") {
-			values = append(values, strings.Fields(rest)[0])
+func (a *app) chooseIdlePC(d tree.Device, table string, asJSON bool) error {
+	values := tree.ParseIdlePC(table)
+	if asJSON {
+		err := a.json(struct {
+			Lab    string             `json:"lab"`
+			Device string             `json:"device"`
+			Values []tree.IdlePCValue `json:"values"`
+		}{d.Lab, d.Name, append([]tree.IdlePCValue{}, values...)})
+		if err != nil {
+			return err
 		}
+	} else {
+		fmt.Fprint(a.Out, table)
 	}
 	if len(values) == 0 {
 		return errReported // the table has said that there are none
 	}
-	if !term.IsTerminal(int(a.In.Fd())) {
+	if asJSON || !canAsk(a) {
 		return nil
 	}
 	answer, err := a.ask(fmt.Sprintf("Enter the number of the idlepc value to apply [1-%d] or ENTER for no change: ", len(values)))
@@ -174,7 +186,35 @@ func (a *app) chooseIdlePC(d tree.Device, table string) error {
 	if err != nil || n < 1 || n > len(values) {
 		return fmt.Errorf("Invalid selection: %q is not one of 1 to %d", answer, len(values)) //lint:ignore ST1005 Dynagen's words
 	}
-	return a.setIdlePC(d, values[n-1])
+	return a.setIdlePC(d, values[n-1].PC)
+}
+
+// idlePCStats prints how a router sleeps.
+func (a *app) idlePCStats(d tree.Device, asJSON bool) error {
+	text, err := a.tree.Read(d, "idlepc/stats")
+	if err != nil {
+		return err
+	}
+	if !asJSON {
+		fmt.Fprint(a.Out, text)
+		return nil
+	}
+	facts := map[string]string{"lab": d.Lab, "device": d.Name}
+	for line := range strings.Lines(text) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		facts[name] = value
+	}
+	return a.json(facts)
+}
+
+// image is the base name of a router's image as the lab file has it.
+func (a *app) image(d tree.Device) string {
+	info, _ := a.tree.Info(d)
+	name := lab.Base(info.Get("image"))
+	if strings.HasPrefix(name, "builtin-") && strings.HasSuffix(name, ".elf") {
+		return "builtin" // where the daemon keeps the bundled image
+	}
+	return name
 }
 
 func (a *app) setIdlePC(d tree.Device, value string) error {
@@ -194,19 +234,15 @@ func (a *app) copyIdlePC(from tree.Device, words []string) error {
 	if !strings.HasPrefix(value, "0x") {
 		return fmt.Errorf("device %s has no idlepc value to copy: it is %s", from.Name, value)
 	}
-	image := func(d tree.Device) string {
-		info, _ := a.tree.Info(d)
-		return filepath.Base(strings.ReplaceAll(info.Get("image"), `\`, "/"))
-	}
 	all := slices.Contains(words, "/all")
 	return a.eachRouter(words, func(d tree.Device) error {
 		switch {
 		case d.ID() == from.ID():
 			return nil
-		case image(d) != image(from) && all:
+		case a.image(d) != a.image(from) && all:
 			return nil
-		case image(d) != image(from):
-			return fmt.Errorf("its image is %s, that of %s is %s", image(d), from.Name, image(from))
+		case a.image(d) != a.image(from):
+			return fmt.Errorf("its image is %s, that of %s is %s", a.image(d), from.Name, a.image(from))
 		}
 		if err := a.tree.Command(a.tree.Dir(d), "idlepc set "+value); err != nil {
 			return err
@@ -234,9 +270,7 @@ func (a *app) saveIdlePC(d tree.Device, args []string) error {
 	}
 	switch place {
 	case "db":
-		image := info.Get("image")
-		image = image[strings.LastIndexAny(image, `/\`)+1:]
-		fmt.Fprintf(a.Out, "idlepc value for image %q written to the database\n", image)
+		fmt.Fprintf(a.Out, "idlepc value for image %q written to the database\n", a.image(d))
 		return nil
 	case "default":
 		fmt.Fprintf(a.Out, "idlepc value saved to section: %s\n", info.Get("model"))
