@@ -80,7 +80,7 @@ func (l *Lab) dropPipes(dev *Device, slot int) {
 			case m == pipe:
 				delete(l.rec.Wires, key)
 			default:
-				w.Nodes[0] = ""
+				l.closedNIO(&w)
 				l.rec.Wires[key] = w
 				l.forgetNIO(key)
 			}

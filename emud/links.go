@@ -353,7 +353,7 @@ func (l *Lab) unwire(w madeLink) error {
 	if w.medium() == outlet {
 		errs = append(errs, net.RemoveCable(l.endpoint(port)))
 	}
-	if far.NIO.Type != "" {
+	if far.NIO.Type != "" && w.Nodes[0] != "" { // else it may be another's
 		errs = append(errs, net.RemoveNIO(far.NIO))
 	}
 	return errors.Join(errs...)

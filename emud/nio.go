@@ -92,7 +92,7 @@ func (l *Lab) plugNIO(key string, w madeLink) madeLink {
 	port, far := w.ends()
 	n := l.running(port.Device)
 	if n == nil || !l.Device(port.Device).knows(port.Port) {
-		w.Nodes[0] = ""
+		l.closedNIO(&w)
 		l.forgetNIO(key)
 		return w
 	}
@@ -107,18 +107,29 @@ func (l *Lab) plugNIO(key string, w madeLink) madeLink {
 	if l.nioRests(key) {
 		return w
 	}
+	l.closedNIO(&w)
 	if i := hostInterface(far.NIO); i != "" && !l.d.hostCarrier(i) {
-		w.Nodes[0] = ""
 		l.noteNIO(key, fmt.Errorf("this machine has no interface %s that is up", i))
 		return w
 	}
 	err := l.openNIO(w.medium(), n, port, far.NIO)
-	w.Nodes[0] = n.ID()
-	if err != nil {
-		w.Nodes[0] = ""
+	if err == nil {
+		w.Nodes[0] = n.ID()
 	}
 	l.noteNIO(key, err)
 	return w
+}
+
+// closedNIO notes that a wire has no NIO any more, and removes what that has left.
+func (l *Lab) closedNIO(w *madeLink) {
+	if w.Nodes[0] == "" {
+		return
+	}
+	w.Nodes[0] = ""
+	_, far := w.ends()
+	if err := l.d.opt.Network.RemoveNIO(far.NIO); err != nil {
+		l.d.log.Error("cannot remove what a NIO has left", "lab", l.name, "link", w.key(), "err", err)
+	}
 }
 
 // hostInterface is the interface of the host that must be there for the NIO.
@@ -145,13 +156,16 @@ func (l *Lab) openNIO(m medium, n Node, port lab.End, nio lab.NIO) error {
 	own.add(o.File, nil)
 	own.add(o.Keep, nil)
 	if m == direct {
-		return n.Plug(port.Port, o.Kind, o.File)
+		err = n.Plug(port.Port, o.Kind, o.File)
+	} else if f, e := own.add(net.OpenCable(l.endpoint(port))); e != nil {
+		err = e
+	} else {
+		err = n.Outlet(port.Port, o.Kind, f, o.File, o.Keep)
 	}
-	f, err := own.add(net.OpenCable(l.endpoint(port)))
 	if err != nil {
-		return err
+		err = errors.Join(err, net.RemoveNIO(nio))
 	}
-	return n.Outlet(port.Port, o.Kind, f, o.File, o.Keep)
+	return err
 }
 
 // followAdopted opens a NIO anew when another socket comes to be at the path that it
@@ -180,7 +194,7 @@ func (l *Lab) followAdopted(key string, n Node, path string) {
 				return
 			}
 		}
-		w.Nodes[0] = ""
+		l.closedNIO(&w)
 		l.rec.Wires[key] = w
 		l.plugAll(func(key string, err error) { l.d.log.Error("cannot plug", "lab", l.name, "link", key, "err", err) },
 			func(w madeLink) bool { return w.key() == key })
@@ -209,7 +223,7 @@ func (l *Lab) checkNIOs(dev *Device, n Node, status NodeStatus) (lost []lab.End)
 			reason = p.Outlet.Error
 		}
 		if reason != "" {
-			w.Nodes[0] = ""
+			l.closedNIO(&w)
 			l.rec.Wires[key] = w
 			l.noteNIO(key, errors.New(reason))
 			lost = append(lost, port)
@@ -326,7 +340,7 @@ func (l *Lab) hostChanged(ifname string, up bool) {
 			continue
 		}
 		if port, far := w.ends(); !up && hostInterface(far.NIO) != "" && l.running(port.Device) != nil {
-			w.Nodes[0] = ""
+			l.closedNIO(&w)
 			l.rec.Wires[key] = w
 			l.noteNIO(key, fmt.Errorf("this machine has no interface %s that is up", ifname))
 		}

@@ -44,11 +44,8 @@ func fileOf(conn any) (*os.File, error) {
 }
 
 func dialUDP(lport int, rhost string, rport int) (*os.File, error) {
-	dialer := net.Dialer{
-		LocalAddr: &net.UDPAddr{Port: lport},
-		Timeout:   dialTimeout,
-		Control:   setOptions([]option{{unix.SOL_SOCKET, unix.SO_REUSEADDR, 1}}),
-	}
+	// Without SO_REUSEADDR, which would let two sockets have the port.
+	dialer := net.Dialer{LocalAddr: &net.UDPAddr{Port: lport}, Timeout: dialTimeout}
 	conn, err := dialer.Dial("udp", net.JoinHostPort(rhost, strconv.Itoa(rport)))
 	if err != nil {
 		return nil, err
