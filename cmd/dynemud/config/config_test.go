@@ -94,6 +94,20 @@ func TestInstalledFile(t *testing.T) {
 	}
 }
 
+// TestManual: the manual has every option.
+func TestManual(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/man/dynemud.8")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := Default()
+	for _, o := range c.Options() {
+		if flag := strings.ReplaceAll("--"+o.Flag(), "-", `\-`); !strings.Contains(string(text), flag+` "`) {
+			t.Errorf("the manual has no %s", flag)
+		}
+	}
+}
+
 func TestChanged(t *testing.T) {
 	a, b := Default(), Default()
 	b.CPULimit, b.Mount = 50, "/x"
