@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: build deb run stop test test-nightly test-peer test-metrics test-systemd lint bench bench-cpu bench-programs bench-guests fuzz firmware clean help deps-run deps-test deps-bench deps-systemd
+.PHONY: build deb run stop test test-nightly test-peer test-metrics test-systemd promises lint bench bench-cpu bench-programs bench-guests fuzz firmware clean help deps-run deps-test deps-bench deps-systemd
 
 export CGO_ENABLED := 0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -55,6 +55,10 @@ test-metrics:
 	@mkdir -p .cache/prometheus; test -x .cache/prometheus/usr/bin/promtool || \
 	  (cd .cache/prometheus && apt-get -qq -o APT::Sandbox::User=root download prometheus && dpkg -x prometheus_*.deb . && rm prometheus_*.deb)
 	PATH=$(CURDIR)/.cache/prometheus/usr/bin:$$PATH $(GO) test -count=1 -v -run TestMetrics ./emud
+
+## promises: write docs/promises.md, what the tutorial promises and the tests that show it
+promises:
+	$(GO) run ./tests/promises
 
 ## test-systemd: the package and the service under systemd, in a container whose root is made in .cache once
 test-systemd: deps-systemd build

@@ -34,6 +34,7 @@ func (h *host) wantIdlePC(lab, name, want string) {
 // TestIdlePCPrecedence: a router's value is that which a user set, else that of its
 // section, of its defaults section, of the database by the base name of its image, and
 // else auto (lab-files-and-console reference 14.2 and 18, check 8).
+// Promises: 50, 53.
 func TestIdlePCPrecedence(t *testing.T) {
 	h := newHost(t)
 	images := filepath.Join(h.dir, "state", "images")
@@ -86,6 +87,7 @@ image = x.image
 
 // TestSetIdlePC: a value is in force at once, outlives daemon and reload, and ends when
 // the lab file asks for another.
+// Promise: 47.
 func TestSetIdlePC(t *testing.T) {
 	h := newHost(t)
 	const text = "[localhost]\n[[ROUTER R1]]\n[[ROUTER R2]]\n[[ETHSW S1]]\n1 = access 1\n"
@@ -158,6 +160,7 @@ func TestSetIdlePC(t *testing.T) {
 
 // TestSaveIdlePC: the value in force goes into the database, or into the lab file, where
 // one line changes.
+// Promises: 49, 51.
 func TestSaveIdlePC(t *testing.T) {
 	h := newHost(t)
 	const text = "# my lab\n[localhost]\n  [[7200]]\n    image = /images/x.image # the image\n  [[ROUTER R1]]\n    ram = 128\t# enough\n  [[ROUTER R2]]\n"
@@ -234,6 +237,7 @@ func TestSaveIdlePC(t *testing.T) {
 
 // TestIdleDatabase: what is no database is refused with its place, and the old one stays; a
 // damaged one is left alone and read again when it is mended.
+// Promise: 52.
 func TestIdleDatabase(t *testing.T) {
 	h := newHost(t)
 	const good = "# c\nbuiltin = 0x60001234\n"
@@ -277,6 +281,7 @@ func TestIdleDatabase(t *testing.T) {
 }
 
 // TestGatherIdlePC: the node is asked until it is done; those that are not running refuse.
+// Promises: 45, 48, 54.
 func TestGatherIdlePC(t *testing.T) {
 	h := newHost(t)
 	h.mustApply("idle", "[localhost]\n[[ROUTER R1]]\n[[ETHSW S1]]\n1 = access 1\n")

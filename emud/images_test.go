@@ -14,6 +14,7 @@ import (
 	"dynemu/vm/firmware"
 )
 
+// Promise: 8.
 func TestImages(t *testing.T) {
 	h := newHost(t)
 	dir := filepath.Join(h.dir, "state", "images")

@@ -7,6 +7,7 @@ import (
 
 // TestDatabase: the database of the reference (14.2) is read, an image is found by the
 // base name of its path, and an edit keeps comments.
+// Promises: 49, 52, 53.
 func TestDatabase(t *testing.T) {
 	const text = "# my images\r\nc7200-jk9o3s-mz.124-7a.image = 0x6084f068 # good\r\n\r\n'a = b.image' = 0X605B83F4\r\n"
 	db, err := Parse([]byte(text))
@@ -72,6 +73,7 @@ func TestBadDatabase(t *testing.T) {
 }
 
 // TestChoose: the rules of Dynamips and Dynagen (cpu reference, 6.1).
+// Promises: 46, 54.
 func TestChoose(t *testing.T) {
 	const base = 0x60000000
 	counts := func(n ...int) map[uint64]int {

@@ -113,6 +113,7 @@ func (m *machine) left() string {
 }
 
 // TestPackage is the life of an installed service.
+// Promise: 30.
 func TestPackage(t *testing.T) {
 	m := newMachine(t)
 	m.boot()

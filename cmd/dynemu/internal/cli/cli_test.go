@@ -113,6 +113,7 @@ func run(t *testing.T, mount string, args ...string) (code int, out, errs string
 	return code, o.String(), e.String()
 }
 
+// Promise: 33.
 func TestList(t *testing.T) {
 	mount := fake(t)
 	code, out, errs := run(t, mount, "list")
@@ -154,6 +155,7 @@ R1         7200       suspended  localhost       2000       other
 }
 
 // What each command line writes to which ctl, and what it says.
+// Promises: 39, 40, 42, 43, 63.
 func TestVerbs(t *testing.T) {
 	for _, c := range []struct {
 		args             string
@@ -264,6 +266,7 @@ func TestMountFromEnvironment(t *testing.T) {
 	}
 }
 
+// Promises: 37, 38.
 func TestHelp(t *testing.T) {
 	code, out, errs := run(t, fake(t), "--help")
 	if code != Done || !strings.Contains(out, "Available Commands") || errs != "" {
@@ -309,6 +312,7 @@ func serveUp(t *testing.T, mount, name, result string) {
 	}()
 }
 
+// Promise: 31.
 func TestUp(t *testing.T) {
 	mount, home := fake(t), t.TempDir()
 	text := "[localhost]\n[[ROUTER R1]]\ncnfg = configs\\R1.cfg\n[[ROUTER R2]]\ncnfg = configs/R2.cfg\n[[ROUTER R3]]\ncnfg = /abs.cfg\n[[ROUTER R4]]\ncnfg = ../x.cfg\n"
@@ -452,6 +456,7 @@ func openPTY(t *testing.T) (master, slave *os.File) {
 
 // On a terminal, keys go through as they are, and Ctrl-] q leaves with the
 // terminal as it was.
+// Promise: 35.
 func TestConsoleTerminal(t *testing.T) {
 	mount := fake(t)
 	echoConsole(t, mount, "simple1/R1")

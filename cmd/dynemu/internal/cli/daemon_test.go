@@ -60,6 +60,7 @@ func serve(t *testing.T) (mount string, nodes *emudtest.Nodes) {
 }
 
 // The client and the daemon's tree agree: a lab's life by commands alone.
+// Promises: 6, 31, 39, 40, 43.
 func TestWithDaemon(t *testing.T) {
 	mount, nodes := serve(t)
 	home := t.TempDir()
@@ -115,6 +116,7 @@ func TestWithDaemon(t *testing.T) {
 }
 
 // The client and the daemon's tree agree about wires.
+// Promises: 73, 92.
 func TestWiresWithDaemon(t *testing.T) {
 	mount, nodes := serve(t)
 	file := filepath.Join(t.TempDir(), "lab.net")

@@ -21,6 +21,7 @@ func choosing(t *testing.T, mount, answer string, args ...string) (code int, out
 
 // TestIdlePC: the commands of lab-files-and-console reference 12.6, with the daemon's own
 // tree.
+// Promises: 45, 47, 48, 49, 51.
 func TestIdlePC(t *testing.T) {
 	mount, nodes := serve(t)
 	file := filepath.Join(t.TempDir(), "lab.net")

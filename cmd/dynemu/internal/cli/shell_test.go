@@ -30,6 +30,7 @@ func session(t *testing.T, mount, script string, args ...string) (code int, out,
 }
 
 // What each line of the console says; the lab is simple1.
+// Promises: 33, 37, 39, 40, 41, 43, 63, 73, 92.
 func TestLines(t *testing.T) {
 	for _, c := range []struct {
 		line        string
@@ -121,6 +122,7 @@ func TestScript(t *testing.T) {
 }
 
 // The list of commands has all that Dynagen's has, but for what is refused.
+// Promises: 37, 92.
 func TestHelpList(t *testing.T) {
 	_, out, _ := session(t, fake(t), "help\n")
 	lines := strings.SplitN(out, "\n", 4)
@@ -167,6 +169,7 @@ func sortedDown(text string) []string {
 	return out
 }
 
+// Promise: 38.
 func TestCompletion(t *testing.T) {
 	mount := fakeWires(t)
 	a := &app{tree: tree.Tree{Mount: mount, Lab: "simple1"}, Streams: Streams{os.Stdin, os.Stdout, os.Stderr}}
@@ -207,6 +210,7 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
+// Promise: 92.
 func TestConfigurations(t *testing.T) {
 	mount, home := fake(t), t.TempDir()
 	t.Chdir(home)
@@ -363,6 +367,7 @@ func TestShow(t *testing.T) {
 }
 
 // A configured client gets host, port and name.
+// Promises: 15, 35.
 func TestTelnetClient(t *testing.T) {
 	for file, text := range map[string]string{
 		".config/dynemu/dynemu.toml": "telnet = 'echo %h %p %d'\n",

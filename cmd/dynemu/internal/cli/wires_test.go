@@ -31,6 +31,7 @@ func fakeWires(t *testing.T) string {
 }
 
 // What each command line writes to the ctl of R2 or S1, and what it says.
+// Promises: 73, 88, 89, 92.
 func TestWireCommands(t *testing.T) {
 	for _, c := range []struct {
 		args             string
@@ -168,6 +169,7 @@ func TestPorts(t *testing.T) {
 }
 
 // Completion offers devices, then their ports.
+// Promise: 38.
 func TestPortCompletion(t *testing.T) {
 	mount := fakeWires(t)
 	for args, want := range map[string]string{
