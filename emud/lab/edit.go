@@ -298,6 +298,14 @@ func (e *Editor) AddSection(path ...string) error {
 	} else if depth > 1 {
 		indent = e.indent(parent.at.line) + "    "
 	}
+	if !slices.ContainsFunc(e.lines[after:], func(l string) bool { return strings.HasPrefix(strings.TrimSpace(l), "[") }) {
+		// Comments at the end of the file belong to the section before them.
+		for i := len(e.lines); i > after; i-- {
+			if strings.TrimSpace(e.lines[i-1]) != "" {
+				after = i
+			}
+		}
+	}
 	title := strings.Repeat("[", depth) + path[depth-1] + strings.Repeat("]", depth)
 	if after == 0 {
 		e.insert(after, indent+title)

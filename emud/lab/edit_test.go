@@ -76,6 +76,10 @@ func TestEditor(t *testing.T) {
 	if got := e.Lines("localhost", "ROUTER R1"); got != "    [[router R1]]\n    s1/0 = R2 s1/0\n" {
 		t.Errorf("lines %q", got)
 	}
+	end := NewEditor([]byte("[localhost]\n[[ROUTER R1]]\n# of R1\n\n"))
+	if end.AddSection("localhost", "FRSW F1") != nil || string(end.Text()) != "[localhost]\n[[ROUTER R1]]\n# of R1\n\n[[FRSW F1]]\n\n" {
+		t.Errorf("behind a comment: %q", end.Text())
+	}
 	empty := NewEditor(nil)
 	if empty.AddSection("localhost") != nil || empty.Set("model", "3660") != nil || string(empty.Text()) != "model = 3660\n\n[localhost]\n" {
 		t.Errorf("from nothing: %q", empty.Text())

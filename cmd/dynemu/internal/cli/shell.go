@@ -95,7 +95,7 @@ func (a *app) manage(args []string) error {
 	if err := s.run(); err != nil {
 		return err
 	}
-	if s.code != Done {
+	if s.code != Done && !s.interactive { // the user has seen what failed
 		return failure{error: errReported, quiet: true, code: s.code}
 	}
 	return nil
