@@ -144,7 +144,6 @@ func TestFloods(t *testing.T) {
 	m.MustWriteLab("f", flooded)
 	r1, r2 := m.router("f", "R1"), m.router("f", "R2")
 	for i, r := range []*router{r1, r2} {
-		r.configure("no logging console")
 		r.address("e2/1", fmt.Sprintf("10.0.0.%d", 1+i))
 		r.address("s3/0", fmt.Sprintf("10.1.0.%d", 1+i), "encapsulation frame-relay", "keepalive 2")
 		r.address("a5/0", fmt.Sprintf("10.2.0.%d", 1+i), "pvc 0/100", "exit")

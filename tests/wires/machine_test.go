@@ -74,7 +74,16 @@ type router struct {
 
 func (m *machine) router(lab, device string) *router {
 	m.space.t.Helper()
-	return &router{m.Console(lab, device), m.space.t, lab + "/" + device}
+	r := &router{m.Console(lab, device), m.space.t, lab + "/" + device}
+	// What the router tells must not get between what is typed; until then, it may.
+	var err error
+	for range 5 {
+		if err = r.Configure("no logging console"); err == nil {
+			return r
+		}
+	}
+	m.space.t.Fatalf("%s: %v", r.name, err)
+	return nil
 }
 
 func (r *router) configure(lines ...string) {
