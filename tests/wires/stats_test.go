@@ -22,7 +22,7 @@ func (a tally) turned() tally { return tally{a.tx, a.txBytes, a.rx, a.rxBytes} }
 // counted is the tally of a port's stats.
 func (l *running) counted(device, port string) tally {
 	l.t.Helper()
-	s := l.settled(device, port)
+	s := l.stats(device, port)
 	return tally{s["rx-packets"], s["rx-bytes"], s["tx-packets"], s["tx-bytes"]}
 }
 
@@ -82,6 +82,7 @@ func TestStatistics(t *testing.T) {
 		l.pings("R1", to)
 		all := func() map[string]tally {
 			m := map[string]tally{}
+			l.rest("R1 "+p.port, "R2 "+p.port)
 			for _, name := range []string{"R1", "R2"} {
 				m[name+" port"] = l.counted(name, p.port)
 				m[name+" guest"] = l.shown(name, p.port)

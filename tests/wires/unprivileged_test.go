@@ -32,6 +32,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	atOnce()
 	os.Exit(m.Run())
 }
 
