@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -158,6 +159,18 @@ slot1 = PA-8E
 	expect(map[string]bool{"e1/0": true, "1": true})
 	outside.pings("10.1.0.1")
 
+	// Whoever looks for a reason finds it.
+	log, err := os.ReadFile(filepath.Join(m.State, "..", "dynemud.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for port, reason := range map[string]string{
+		"e1/0": "no interface late0 that is up", "e1/1": "EOF|nobody listens", "e1/2": "vde", "e1/3": "in use", "e1/4": "set down", "s2/0": "in use",
+	} {
+		if !regexp.MustCompile(`NIO has no connection.* R1 ` + port + `" reason=.*(` + reason + `)`).Match(log) {
+			t.Errorf("the log does not say that %s of R1 has no carrier since %q", port, reason)
+		}
+	}
 	if out := <-bystander; !strings.Contains(out, "Success rate is 100 percent (3000/3000)") {
 		t.Errorf("a link beside was disturbed: %s", out)
 	}
