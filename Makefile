@@ -11,7 +11,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 GO ?= go
 LDFLAGS := -s -w -X dynemu/emud.Version=$(VERSION)
 BIN := bin
-PROGRAMS := dynemud dynemu dynemu-node dynamips
+PROGRAMS := dynemud dynemu-netd dynemu dynemu-node dynamips
 
 ## build: compile the programs into bin/
 build:
@@ -113,10 +113,10 @@ clean:
 help:
 	@sed -n 's/^##   /       /p; s/^## /  make /p' Makefile
 
-# The engines that read and write a guest's memory on its behalf, and the readers of images.
+# The engines that read and write a guest's memory on its behalf, the readers of images, and what has privilege.
 GUEST_FUZZ := $(addprefix vm/chip/,am79c971:FuzzGuest dec21140:FuzzGuest i8254x:FuzzGuest mueslix:FuzzGuest \
   munich32:FuzzGuest posoc3:FuzzGuest tneta1570:FuzzGuest gt64k:FuzzRegisters) \
-  vm/mem:FuzzBusMaster vm/board/c7200:FuzzCards vm/rom:FuzzLoad vm/rom/archive:FuzzMember jit:FuzzPages
+  vm/mem:FuzzBusMaster vm/board/c7200:FuzzCards vm/rom:FuzzLoad vm/rom/archive:FuzzMember jit:FuzzPages emud/netd:FuzzHandle
 
 # What running a lab needs beyond a bare Debian; installed only when missing.
 RUN_PACKAGES := iproute2 tcpdump procps

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 
 	"dynemu/emud/lab"
+	"dynemu/emud/netd"
 	"dynemu/emud/node"
 	"dynemu/jit"
 	"dynemu/netns"
@@ -17,11 +19,11 @@ import (
 )
 
 // NewNetwork returns the Network of this host's kernel.
-func NewNetwork(m *netns.Manager) Network { return kernel{m} }
+func NewNetwork(m netd.Network) Network { return kernel{m} }
 
 // kernel is Network over netns. A LAN is a namespace of its own whose name no
 // device can have.
-type kernel struct{ m *netns.Manager }
+type kernel struct{ m netd.Network }
 
 func (k kernel) Namespace(lab, device string) string { return k.m.Name(lab, device) }
 
@@ -87,6 +89,9 @@ func (k kernel) OpenNIO(n lab.NIO) (wire.Opened, error) {
 		return wire.Opened{Kind: node.WireTAP, File: f}, err
 	}
 	w := wireNIO(n)
+	if slices.Contains(netd.PrivilegedNIOs, n.Type) {
+		return k.m.OpenNIO(w)
+	}
 	o, err := w.OpenFiles()
 	if err != nil {
 		return o, err

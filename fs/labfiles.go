@@ -110,6 +110,7 @@ func (l *labFiles) load() error {
 		f := l.add(e.Name(), uint32(info.Mode().Perm()))
 		st := info.Sys().(*syscall.Stat_t)
 		f.data, f.uid, f.gid, f.mtime = data, st.Uid, st.Gid, info.ModTime()
+		f.recallOwner(filepath.Join(dir, e.Name()))
 	}
 	return nil
 }
@@ -139,7 +140,7 @@ func (l *labFiles) save(f *labFile) error {
 	defer os.Remove(tmp.Name())
 	_, err = tmp.Write(data)
 	if err == nil {
-		err = errors.Join(tmp.Chown(int(uid), int(gid)), tmp.Chmod(os.FileMode(mode&0o777)), tmp.Sync())
+		err = errors.Join(keepOwner(tmp, uid, gid, mode&0o777), tmp.Sync())
 	}
 	err = errors.Join(err, tmp.Close())
 	if err == nil {

@@ -1,7 +1,6 @@
 package fs
 
 import (
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"log"
@@ -16,12 +15,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"dynemu/emud"
+	"dynemu/fs/mountpoint"
 )
 
 // Tree is the mounted tree.
 type Tree struct {
 	d      *emud.Daemon
 	dir    string
+	host   Mounter
 	gid    uint32
 	log    *slog.Logger
 	labs   *labFiles
@@ -37,13 +38,27 @@ type stamp struct {
 	time time.Time
 }
 
+// Mounter mounts and unmounts file systems, as the package mountpoint does.
+type Mounter interface {
+	Mount(dir string) (*os.File, error)
+	Unmount(dir string) error
+}
+
+// host is the Mounter of this process.
+type host struct{}
+
+func (host) Mount(dir string) (*os.File, error) { return mountpoint.Mount(dir) }
+func (host) Unmount(dir string) error           { return mountpoint.Unmount(dir) }
+
 // Mount mounts the tree of d at dir, which it makes. A mount that a killed
 // daemon left there is taken away first.
 func Mount(dir string, d *emud.Daemon, logger *slog.Logger) (*Tree, error) {
-	if err := clear(dir); err != nil {
-		return nil, err
-	}
-	t := &Tree{d: d, dir: dir, log: logger, stamps: map[string]stamp{}}
+	return MountBy(host{}, dir, d, logger)
+}
+
+// MountBy is Mount where somebody else has the privilege to mount.
+func MountBy(m Mounter, dir string, d *emud.Daemon, logger *slog.Logger) (*Tree, error) {
+	t := &Tree{d: d, dir: dir, host: m, log: logger, stamps: map[string]stamp{}}
 	if g := d.Group(); g >= 0 {
 		t.gid = uint32(g)
 	}
@@ -60,8 +75,15 @@ func Mount(dir string, d *emud.Daemon, logger *slog.Logger) (*Tree, error) {
 
 // serve mounts the tree with root at its top, which has a file version.
 func (t *Tree) serve(root fs.InodeEmbedder) error {
-	fd, err := mount(t.dir)
+	f, err := t.host.Mount(t.dir)
 	if err != nil {
+		return err
+	}
+	// The library closes its descriptor by number.
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	f.Close()
+	if err != nil {
+		t.host.Unmount(t.dir)
 		return err
 	}
 	var zero time.Duration
@@ -70,7 +92,7 @@ func (t *Tree) serve(root fs.InodeEmbedder) error {
 		NullPermissions: true,
 		RootStableAttr:  &fs.StableAttr{Ino: 1},
 		MountOptions: fuse.MountOptions{
-			MaxWrite: maxRequest, DisableXAttrs: true,
+			MaxWrite: mountpoint.MaxRequest, DisableXAttrs: true,
 			// A listing must not compute the content of all files, for attributes that
 			// the kernel may not keep.
 			DisableReadDirPlus: true,
@@ -78,7 +100,7 @@ func (t *Tree) serve(root fs.InodeEmbedder) error {
 		},
 	})
 	if err != nil {
-		unix.Unmount(t.dir, unix.MNT_DETACH)
+		t.host.Unmount(t.dir)
 		unix.Close(fd)
 		return fmt.Errorf("serve %s: %w", t.dir, err)
 	}
@@ -93,26 +115,6 @@ func (t *Tree) serve(root fs.InodeEmbedder) error {
 	return nil
 }
 
-// maxRequest is the largest read or write, in bytes.
-const maxRequest = 128 << 10
-
-// mount mounts a FUSE file system at dir and returns the descriptor to serve it
-// by. The library could, but its descriptor would be open in every node started
-// later, and a mount whose descriptor is open anywhere does not end with the
-// daemon: whoever looks at it waits for ever.
-func mount(dir string) (fd int, err error) {
-	fd, err = unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return -1, fmt.Errorf("open /dev/fuse: %w", err)
-	}
-	opts := fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0,max_read=%d,allow_other,default_permissions", fd, maxRequest)
-	if err := unix.Mount("dynemu", dir, "fuse.dynemu", unix.MS_NOSUID|unix.MS_NODEV, opts); err != nil {
-		unix.Close(fd)
-		return -1, fmt.Errorf("mount %s: %w", dir, err)
-	}
-	return fd, nil
-}
-
 // logWriter takes the lines that the FUSE library logs.
 type logWriter struct{ log *slog.Logger }
 
@@ -121,42 +123,9 @@ func (w logWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// clear makes dir a directory that can be mounted on. A dead mount answers
-// ENOTCONN and is detached.
-func clear(dir string) error {
-	for range 16 {
-		var st syscall.Stat_t
-		err := syscall.Stat(dir, &st)
-		if errors.Is(err, syscall.ENOTCONN) {
-			if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
-				return fmt.Errorf("detach the mount that was left at %s: %w", dir, err)
-			}
-			continue
-		}
-		if errors.Is(err, syscall.ENOENT) {
-			return os.MkdirAll(dir, 0o755)
-		}
-		if err != nil {
-			return &os.PathError{Op: "stat", Path: dir, Err: err}
-		}
-		var sf unix.Statfs_t
-		if err := unix.Statfs(dir, &sf); err == nil && sf.Type == unix.FUSE_SUPER_MAGIC {
-			return fmt.Errorf("something is mounted at %s already; unmount it or choose another --mount", dir)
-		}
-		return nil
-	}
-	return fmt.Errorf("mounts that were left at %s cannot be detached", dir)
-}
-
 // Unmount takes the tree away, also from under programs that have files of it
 // open.
-func (t *Tree) Unmount() error {
-	err := unix.Unmount(t.dir, unix.MNT_DETACH)
-	if err == nil || errors.Is(err, unix.EINVAL) {
-		return nil
-	}
-	return fmt.Errorf("unmount %s: %w", t.dir, err)
-}
+func (t *Tree) Unmount() error { return t.host.Unmount(t.dir) }
 
 // stamp returns the time at which the content at path was first seen to be
 // this.

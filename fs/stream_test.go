@@ -89,7 +89,7 @@ func serveFiles(t *testing.T, f files) string {
 	if err := os.Mkdir(mnt, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	tree := &Tree{dir: mnt, log: slog.New(slog.NewTextHandler(io.Discard, nil)), stamps: map[string]stamp{}}
+	tree := &Tree{host: host{}, dir: mnt, log: slog.New(slog.NewTextHandler(io.Discard, nil)), stamps: map[string]stamp{}}
 	f["version"] = tree.text(statusMode, func() ([]byte, error) { return nil, nil })
 	names := []string{}
 	for name, make := range f {

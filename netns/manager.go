@@ -97,10 +97,12 @@ func (m *Manager) checkName(name string) error {
 	return nil
 }
 
-// checkIfname refuses what the kernel would refuse as an interface name.
+// checkIfname refuses what the kernel would refuse as an interface name, % where it
+// puts a number, and the two names that mean all interfaces in /proc/sys/net.
 func checkIfname(name string) error {
-	if name == "" || name == "." || name == ".." || len(name) > maxIfname || strings.ContainsAny(name, "/: \t\n\x00") {
-		return fmt.Errorf("interface name %q: want 1 to %d bytes without /, : and spaces", name, maxIfname)
+	if name == "" || name == "." || name == ".." || name == "all" || name == "default" || len(name) > maxIfname ||
+		strings.ContainsAny(name, "/:% \t\n\x00") {
+		return fmt.Errorf("interface name %q: want 1 to %d bytes without /, :, %% and spaces, and neither all nor default", name, maxIfname)
 	}
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // WatchReaders calls fn when somebody begins or ceases to read the frames of a
-// TUN in the namespace ns, and at once for each that is read now. A reader is who
+// TUN in the namespace ns, and before it returns for each that is read now. A reader is who
 // has set it promiscuous, as tcpdump -i IFNAME and its like do. Who reads without
 // that (tcpdump -p, tcpdump -i any) is not seen: the kernel tells nobody of packet
 // sockets, and asking it would be polling.
@@ -41,8 +41,8 @@ func (m *Manager) WatchReaders(ns string, fn func(ifname string, readers bool)) 
 }
 
 // WatchHost calls fn when an interface of the host's namespace comes, goes, or
-// gets or loses carrier, and at once for each that is there. One that is set down
-// has no carrier. fn is called from one goroutine, and never after stop has
+// gets or loses carrier, and before it returns for each that is there. One that is set
+// down has no carrier. fn is called from one goroutine, and never after stop has
 // returned; it must not call stop.
 func (m *Manager) WatchHost(fn func(ifname string, exists, carrier bool)) (stop func(), err error) {
 	h, err := openHost()
@@ -72,15 +72,16 @@ func (m *Manager) WatchHost(fn func(ifname string, exists, carrier bool)) (stop 
 
 // watch calls fn, from a goroutine of its own, with each interface of a namespace,
 // and again whenever one may have changed or is gone, until stop is called. It
-// closes h then.
+// closes h then. It returns when fn has been told of all that are there.
 func watch(h *handle, fn func(l netlink.Link, exists bool)) (stop func(), err error) {
-	w := &watcher{h: h, fn: fn, links: map[int]netlink.Link{}, stop: make(chan struct{}), done: make(chan struct{})}
+	w := &watcher{h: h, fn: fn, links: map[int]netlink.Link{}, stop: make(chan struct{}), listed: make(chan struct{}), done: make(chan struct{})}
 	updates, cancel, err := w.subscribe()
 	if err != nil {
 		h.close()
 		return nil, err
 	}
 	go w.run(updates, cancel)
+	<-w.listed
 	var once sync.Once
 	return func() {
 		once.Do(func() { close(w.stop) })
@@ -93,7 +94,9 @@ type watcher struct {
 	fn    func(l netlink.Link, exists bool)
 	links map[int]netlink.Link // those that fn knows, by index
 	stop  chan struct{}
-	done  chan struct{}
+	// listed is closed when fn has been told of what was there at the beginning.
+	listed chan struct{}
+	done   chan struct{}
 }
 
 // subscribe asks for notifications from now on.
@@ -120,6 +123,7 @@ func (w *watcher) run(updates chan netlink.LinkUpdate, cancel func()) {
 	defer w.h.close()
 	defer func() { cancel() }()
 	w.list()
+	close(w.listed)
 	for {
 		select {
 		case <-w.stop:

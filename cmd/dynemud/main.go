@@ -24,9 +24,9 @@ import (
 
 	"dynemu/cmd/dynemud/config"
 	"dynemu/emud"
+	"dynemu/emud/netd"
 	"dynemu/emud/node"
 	tree "dynemu/fs"
-	"dynemu/netns"
 	"dynemu/vm/firmware"
 	"dynemu/vm/rom"
 )
@@ -143,30 +143,30 @@ func run(f *flags) error {
 	if err != nil || f.check {
 		return err
 	}
-	if os.Getuid() != 0 {
-		return errors.New("must be run by root: it mounts a file system and makes network namespaces")
+	if c.Netd == "" && os.Getuid() != 0 {
+		return errors.New("must be run by root, since it mounts a file system and makes network namespaces, or with --netd, the socket of dynemu-netd")
 	}
 	level := &slog.LevelVar{}
 	level.Set(c.LogLevel.Level)
 	log := newLogger(level)
 	slog.SetDefault(log)
-	binary, err := nodeProgram()
-	if err != nil {
-		return err
-	}
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 
 	nodes := node.Options{
-		RuntimeDir: string(c.Runtime), Binary: binary, Prefix: string(c.Prefix), Spawn: string(c.Spawn),
+		RuntimeDir: string(c.Runtime), Prefix: string(c.Prefix), Spawn: string(c.Spawn),
 		Log: func(format string, args ...any) { log.Info(fmt.Sprintf(format, args...)) },
 	}
 	mount := string(c.Mount)
+	sys, err := system(c, &nodes)
+	if err != nil {
+		return err
+	}
 	d, err := emud.New(emud.Options{
 		Mount: mount, State: string(c.State), Runtime: string(c.Runtime), Version: emud.Version, Hosts: hostNames(), Group: group(log), Log: log,
-		Network:    emud.NewNetwork(netns.New(string(c.Prefix))),
+		Network:    emud.NewNetwork(sys),
 		Nodes:      emud.NewNodes(nodes),
 		Units:      nodes.Units(),
 		Settings:   settings(c),
@@ -176,7 +176,7 @@ func run(f *flags) error {
 	if err != nil {
 		return err
 	}
-	t, err := tree.Mount(mount, d, log)
+	t, err := tree.MountBy(sys, mount, d, log)
 	if err != nil {
 		d.Release()
 		return err
@@ -194,7 +194,7 @@ func run(f *flags) error {
 			c = reload(c, f.resolve, d, level, log)
 			continue
 		case s := <-signals:
-			if leave, err = restarting(); err != nil {
+			if leave, err = restarting(sys); err != nil {
 				log.Warn("cannot ask the service manager whether this is a restart; the routers are stopped", "err", err)
 			}
 			log.Info("ending", "signal", s.String(), "routers keep running", leave)
@@ -217,6 +217,22 @@ func run(f *flags) error {
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT)
 	defer cancel()
 	return d.Shutdown(ctx)
+}
+
+// system is what has the privilege for all that needs some: this process, or dynemu-netd,
+// which then starts the nodes too.
+func system(c config.Config, nodes *node.Options) (netd.System, error) {
+	if c.Netd != "" {
+		client, err := netd.Dial(string(c.Netd), string(c.Prefix), string(c.Mount))
+		if err != nil {
+			return nil, err
+		}
+		nodes.Spawner = client
+		return client, nil
+	}
+	var err error
+	nodes.Binary, err = nodeProgram()
+	return netd.NewHost(string(c.Prefix), *nodes), err
 }
 
 // nodeProgram finds dynemu-node: beside this program, where it is installed, or on the path.

@@ -473,10 +473,23 @@ func (n *Node) Kill() error {
 	}
 	n.killed = true
 	n.mu.Unlock()
-	if err := n.proc.kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := n.kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("kill process %d: %w", n.proc.pid, err)
 	}
 	<-n.done
+	return nil
+}
+
+// kill ends the process, as far as it is known.
+func (n *Node) kill() error {
+	switch {
+	case n.opt.Spawner != nil && n.proc != nil:
+		return n.opt.Spawner.Kill(n.spec.Lab, n.spec.Device, n.proc.pid, n.proc.start)
+	case n.opt.Spawner != nil:
+		return n.opt.Spawner.Kill(n.spec.Lab, n.spec.Device, 0, 0)
+	case n.proc != nil:
+		return n.proc.kill()
+	}
 	return nil
 }
 

@@ -37,6 +37,8 @@ type Options struct {
 	// UID and GID are what a node that is started by root runs as; 0: 65534,
 	// nobody.
 	UID, GID int
+	// Spawner starts and ends nodes; nil: this process does.
+	Spawner Spawner
 	// Log takes what is worth noting, a line a call; nil: nobody.
 	Log func(format string, args ...any)
 	// Dead is called by Adopt for every node that was found dead.
@@ -134,8 +136,8 @@ func (n *Node) start(listener *os.File, f Files) error {
 		if cmd != nil {
 			cmd.Process.Kill()
 			cmd.Wait()
-		} else if n.proc != nil {
-			n.proc.kill()
+		} else {
+			n.kill()
 		}
 		return err
 	}
@@ -377,15 +379,10 @@ func isDead(err error) bool {
 // spawn starts the process with the listening socket as its standard input. The
 // returned command is nil when the process is no child of this one.
 func (opt Options) spawn(spec Spec, listener, log *os.File) (*exec.Cmd, error) {
-	uid, gid := opt.UID, opt.GID
-	if uid == 0 {
-		uid = 65534
+	if opt.Spawner != nil {
+		return nil, opt.Spawner.Spawn(spec, listener, log)
 	}
-	if gid == 0 {
-		gid = 65534
-	}
-	// Lab and device are there for whoever looks at the list of processes.
-	args := []string{opt.Binary, "--uid", strconv.Itoa(uid), "--gid", strconv.Itoa(gid), "--lab", spec.Lab, "--device", spec.Device}
+	args := opt.arguments(spec.Lab, spec.Device)
 	if log == nil {
 		null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 		if err != nil {

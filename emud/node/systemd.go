@@ -48,8 +48,17 @@ func property(name string, value any) systemd.Property {
 	return systemd.Property{Name: name, Value: dbus.MakeVariant(value)}
 }
 
+// isNoUnit reports whether an error of systemd says that there is no such unit.
+func isNoUnit(err error) bool {
+	var e dbus.Error
+	return errors.As(err, &e) && e.Name == "org.freedesktop.systemd1.NoSuchUnit"
+}
+
 // Units reports whether nodes are started as units of systemd.
 func (opt Options) Units() bool {
+	if opt.Spawner != nil {
+		return opt.Spawner.Units()
+	}
 	return opt.Spawn == SpawnSystemd || (opt.Spawn == SpawnAuto || opt.Spawn == "") && hasSystemd()
 }
 
@@ -77,6 +86,21 @@ func (n *Node) Limit(l Limits) error {
 	if !n.opt.Units() {
 		return errors.New("it is no unit of systemd")
 	}
+	spec := n.Spec()
+	limit := n.opt.limit
+	if n.opt.Spawner != nil {
+		limit = n.opt.Spawner.Limit
+	}
+	if err := limit(spec.Lab, spec.Device, l); err != nil {
+		return err
+	}
+	n.change(func(s *Spec) { s.Limits = l })
+	n.remember()
+	return nil
+}
+
+// limit changes what the unit of a device may use.
+func (opt Options) limit(lab, device string, l Limits) error {
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
 	conn, err := connectSystemd(ctx)
@@ -84,13 +108,10 @@ func (n *Node) Limit(l Limits) error {
 		return err
 	}
 	defer conn.Close()
-	spec := n.Spec()
-	name := UnitName(n.opt.Prefix, spec.Lab, spec.Device)
+	name := UnitName(opt.Prefix, lab, device)
 	if err := conn.SetUnitPropertiesContext(ctx, name, true, l.properties()...); err != nil {
 		return fmt.Errorf("unit %s: %w", name, err)
 	}
-	n.change(func(s *Spec) { s.Limits = l })
-	n.remember()
 	return nil
 }
 

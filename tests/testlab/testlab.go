@@ -49,7 +49,7 @@ func Bin(t testing.TB) string {
 		root := strings.TrimSpace(string(out))
 		sweep()
 		binDir = fmt.Sprintf("/tmp/dynemu-bin-%d", os.Getpid())
-		for _, p := range []string{"dynemud", "dynemu", "dynemu-node", "dynamips"} {
+		for _, p := range []string{"dynemud", "dynemu-netd", "dynemu", "dynemu-node", "dynamips"} {
 			cmd := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(binDir, p), "./cmd/"+p)
 			cmd.Dir = root
 			cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -73,6 +73,7 @@ type Daemon struct {
 	Mount, State, Runtime, Prefix string
 	cmd                           *exec.Cmd
 	exited                        chan struct{}
+	helper                        *helper // nil: the daemon does all itself, as root
 }
 
 // Start runs a daemon until the test ends. The test is skipped, with a line
@@ -82,7 +83,7 @@ func Start(t testing.TB) *Daemon { t.Helper(); return StartIn(t, "") }
 // StartIn is Start for programs in a folder of the test's own; empty: those of Bin.
 func StartIn(t testing.TB, bin string) *Daemon {
 	t.Helper()
-	return start(t, bin, nil)
+	return start(t, bin, nil, withHelper())
 }
 
 // StartWhere is Start for a daemon on another machine: where calls a function in a
@@ -90,10 +91,10 @@ func StartIn(t testing.TB, bin string) *Daemon {
 // so there.
 func StartWhere(t testing.TB, where func(func() error) error) *Daemon {
 	t.Helper()
-	return start(t, "", where)
+	return start(t, "", where, withHelper())
 }
 
-func start(t testing.TB, bin string, where func(func() error) error) *Daemon {
+func start(t testing.TB, bin string, where func(func() error) error, unprivileged bool) *Daemon {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("SKIP: not root: no daemon with mounts and namespaces is tested")
@@ -119,6 +120,9 @@ func start(t testing.TB, bin string, where func(func() error) error) *Daemon {
 			t.Fatal(err)
 		}
 	}
+	if unprivileged {
+		d.startHelper(dir)
+	}
 	d.Run()
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -126,6 +130,7 @@ func start(t testing.TB, bin string, where func(func() error) error) *Daemon {
 			t.Logf("log of the daemon:\n%s", text)
 		}
 		d.Stop()
+		d.stopHelper()
 		if left := d.Leftovers(); len(left) > 0 {
 			t.Errorf("the daemon left behind: %v", left)
 		}
@@ -165,6 +170,10 @@ func (d *Daemon) Run() {
 	}
 	d.cmd.Stdout, d.cmd.Stderr = logFile, logFile
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if d.helper != nil {
+		d.cmd.Args = append(d.cmd.Args, "--netd", d.helper.socket)
+		d.cmd.SysProcAttr.Credential = &syscall.Credential{Uid: DaemonUID, Gid: daemonGID()}
+	}
 	if err := d.where(d.cmd.Start); err != nil {
 		d.t.Fatal(err)
 	}

@@ -24,6 +24,7 @@ type Config struct {
 	State          Directory
 	Runtime        Directory
 	Hypervisor     Hypervisor
+	Netd           Socket
 	Prefix         Prefix
 	Spawn          Spawn
 	LogLevel       Level
@@ -66,6 +67,7 @@ func (c *Config) Options() []Option {
 		{"state", "directory of what outlives a reboot", &c.State, false},
 		{"runtime", "directory of sockets and of what lives until a reboot", &c.Runtime, false},
 		{"hypervisor", "address of Dynamips' hypervisor protocol; empty: off", &c.Hypervisor, false},
+		{"netd", "socket of dynemu-netd, which does what needs privilege; empty: dynemud does, as root", &c.Netd, false},
 		{"prefix", "beginning of the names of namespaces and units", &c.Prefix, false},
 		{"spawn", "how routers are started: systemd, direct or auto", &c.Spawn, false},
 		{"log_level", "what is logged: debug, info, warn or error", &c.LogLevel, true},

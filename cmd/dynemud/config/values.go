@@ -3,6 +3,7 @@ package config
 import (
 	"log/slog"
 	"net/netip"
+	"path/filepath"
 	"strconv"
 
 	"dynemu/emud"
@@ -37,6 +38,20 @@ func (h *Hypervisor) UnmarshalText(text []byte) error {
 }
 
 func (h Hypervisor) String() string { return string(h) }
+
+// Socket is the path of a socket, or empty.
+type Socket string
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *Socket) UnmarshalText(text []byte) error {
+	if len(text) > 0 && !filepath.IsAbs(string(text)) {
+		return refuse(text, "an absolute path, such as \"/run/dynemu-netd.sock\", or nothing is")
+	}
+	*s = Socket(text)
+	return nil
+}
+
+func (s Socket) String() string { return string(s) }
 
 // Spawn is how routers are started.
 type Spawn string
