@@ -41,10 +41,15 @@ func (r *runner) enqueue(e event) {
 // tellLast tells everyone of the node's end, and waits a second at most until they
 // have been.
 func (r *runner) tellLast(e node.Event) {
-	sent := make(chan struct{})
-	r.enqueue(event{e, sent})
+	last := event{e, make(chan struct{})}
+	r.enqueue(last)
+	last.wait()
+}
+
+// wait waits a second at most until the event has been sent.
+func (e event) wait() {
 	select {
-	case <-sent:
+	case <-e.sent:
 	case <-time.After(time.Second):
 	}
 }

@@ -198,14 +198,14 @@ func (d *router) handle(m *node.Received) (body any, content *os.File, err error
 	switch m.Op {
 	case node.OpSuspend:
 		d.machine.Suspend()
-		d.r.setState(node.Suspended)
+		d.r.setStateNow(node.Suspended)
 	case node.OpResume:
 		if d.r.getState() == node.Suspended {
 			d.machine.Resume()
-			d.r.setState(node.Running)
+			d.r.setStateNow(node.Running)
 		}
 	case node.OpReset:
-		d.r.setState(node.Booting)
+		d.r.setStateNow(node.Booting)
 		d.machine.Reset()
 		d.rebooted()
 	case node.OpConsole:

@@ -353,8 +353,38 @@ func (r *runner) getState() node.State {
 func (r *runner) setState(s node.State) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.set(s)
+}
+
+// set is setState for who holds mu.
+func (r *runner) set(s node.State) {
 	if r.state != s {
 		r.state = s
 		r.tell(node.Event{State: s}) // in the order of the changes
 	}
+}
+
+// change is setState for a state that follows on from: it does nothing where the
+// state is another one by now.
+func (r *runner) change(from, to node.State) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state == from {
+		r.set(to)
+	}
+}
+
+// setStateNow is setState for a request whose reply must not overtake the news: it
+// returns once everyone has been told, or after a second.
+func (r *runner) setStateNow(s node.State) {
+	r.mu.Lock()
+	if r.state == s {
+		r.mu.Unlock()
+		return
+	}
+	r.state = s
+	e := event{node.Event{State: s, Time: time.Now()}, make(chan struct{})}
+	r.enqueue(e)
+	r.mu.Unlock()
+	e.wait()
 }

@@ -67,9 +67,7 @@ func (d *router) watchConsole() {
 				begin()
 			}
 		case <-d.reboot:
-			if d.r.getState() == node.Running {
-				d.r.setState(node.Booting) // by the guest; a user's was told of
-			}
+			d.r.change(node.Running, node.Booting) // by the guest; a user's was told of
 			// The boot ROM prints at once; it may all have been printed, and seen
 			// here, before the restart was told of.
 			tail = nil
@@ -88,11 +86,7 @@ func (d *router) watchConsole() {
 }
 
 // booted changes the state from booting to running.
-func (d *router) booted() {
-	if d.r.getState() == node.Booting {
-		d.r.setState(node.Running)
-	}
-}
+func (d *router) booted() { d.r.change(node.Booting, node.Running) }
 
 // lastLine returns the line that text leaves unfinished after tail.
 func lastLine(tail, text []byte) []byte {
