@@ -1,6 +1,7 @@
 package wires
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,7 +27,9 @@ func (s *space) vdeSwitch() (dir string, end func()) {
 	s.t.Cleanup(func() { in.Close() })
 	s.start(cmd)
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
-		if _, err := os.Stat(filepath.Join(dir, "ctl")); err == nil {
+		// The socket is there before the switch listens.
+		if c, err := net.Dial("unix", filepath.Join(dir, "ctl")); err == nil {
+			c.Close()
 			break
 		}
 		if time.Now().After(deadline) {
