@@ -121,7 +121,7 @@ GUEST_FUZZ := $(addprefix vm/chip/,am79c971:FuzzGuest dec21140:FuzzGuest i8254x:
 # What running a lab needs beyond a bare Debian; installed only when missing.
 RUN_PACKAGES := iproute2 tcpdump procps
 # What the tests need besides. dynamips is in Debian's non-free component.
-TEST_PACKAGES := $(RUN_PACKAGES) qemu-user gcc-mips-linux-gnu gcc-mips64-linux-gnuabi64 libc6-dev-mips-cross libc6-dev-mips64-cross ethtool iputils-ping vim-tiny nano rsync linux-perf dosfstools mtools vde2 dynamips
+TEST_PACKAGES := $(RUN_PACKAGES) qemu-user gcc-mips-linux-gnu gcc-mips64-linux-gnuabi64 libc6-dev-mips-cross libc6-dev-mips64-cross ethtool iputils-ping vim-tiny nano rsync linux-perf dosfstools mtools vde2 graphviz dynamips
 
 # What is in the container of the systemd tests besides a minimal Debian.
 SYSTEMD_ROOT_PACKAGES := systemd,systemd-sysv,dbus,iproute2,procps,mount,iputils-ping

@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 
 // world is a daemon with a mounted tree over a network and nodes in memory.
 type world struct {
-	t     *testing.T
+	t     testing.TB
 	dir   string
 	mnt   string
 	net   *emudtest.Network
@@ -53,7 +53,7 @@ type world struct {
 	tree  *Tree
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("SKIP: mounting a FUSE file system needs root")

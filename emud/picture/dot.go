@@ -53,8 +53,12 @@ type Graph struct {
 	Edges []Edge
 }
 
-// Above crowd nodes, a layout that is made for many of them is used.
-const crowd = 120
+// Above few nodes, links are straight lines: leading them around what is in the way takes
+// minutes. Above crowd nodes, a layout that is made for many of them is used.
+const (
+	few   = 20
+	crowd = 120
+)
 
 const font = `fontname="Helvetica,Arial,sans-serif"`
 
@@ -88,8 +92,11 @@ var shapes = map[Shape]string{
 func (g Graph) DOT() []byte {
 	var b bytes.Buffer
 	layout := `layout=neato, overlap=scale, sep="+14", splines=true`
-	if len(g.Nodes) > crowd {
+	switch {
+	case len(g.Nodes) > crowd:
 		layout = `layout=sfdp, overlap=prism, K=1.5, splines=line`
+	case len(g.Nodes) > few:
+		layout = `layout=neato, overlap=scale, sep="+14", splines=line`
 	}
 	for _, n := range g.Nodes {
 		if n.Placed {

@@ -185,3 +185,24 @@ func TestWithoutGraphviz(t *testing.T) {
 		t.Errorf("it does not say what to install: %s", text)
 	}
 }
+
+// A lab of many routers is laid out in the time that there is.
+func TestMany(t *testing.T) {
+	needDot(t)
+	for _, count := range []int{few, crowd, 500} {
+		g := Graph{Name: "many"}
+		for i := range count {
+			id := func(n int) string { return fmt.Sprint("r", n%count) }
+			g.Nodes = append(g.Nodes, Node{ID: id(i), Lines: []string{id(i)}, State: "running"})
+			for _, step := range []int{1, 7, 31} {
+				g.Edges = append(g.Edges, Edge{A: End{id(i), []string{"f0/0", "10.0.0.1/24"}}, B: End{id(i + step), []string{"f1/0"}}, State: "up"})
+			}
+		}
+		svg := SVG(g.DOT())
+		if n := bytes.Count(svg, []byte(`class="node"`)); n != count && !bytes.Contains(svg, []byte("takes longer than")) {
+			t.Errorf("%d nodes of %d in %.300s", n, count, svg)
+		} else if n != count {
+			t.Logf("%d nodes: this machine is too slow now", count)
+		}
+	}
+}

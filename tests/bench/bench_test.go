@@ -35,6 +35,7 @@ func TestFigures(t *testing.T) {
 	t.Run("forward", forward)
 	t.Run("switches", switches)
 	t.Run("links", links)
+	t.Run("tree", tree)
 	t.Run("memory", memory)
 	t.Run("interrupts", interrupts)
 	t.Run("pauses", pauses)
