@@ -65,10 +65,10 @@ var chapters = []chapter{
 	{"Running", []promise{
 		{"The emulator is started by hand and listens on port 7200.", "The service starts with the machine; nothing has to be started for a lab.", ""},
 		{"A lab starts by a command with its file.", "`dynemu up FILE`, or any way to put the file under `labs/`.", ""},
-		{"A router without an idle-PC is warned of.", "No warning: `idlepc = auto` is the default and finds it.", ""},
+		{"A router without an idle-PC is warned of.", "Not by default: `idlepc = auto` finds it. The warning is for `idlepc = none` alone.", ""},
 		{"`list` shows all devices with state, machine and console port.", "`dynemu list`, and the files `status`; the state is what the device is in, not what was last asked for.", ""},
 		{"Consoles are on TCP ports from 2000 up, for telnet.", "The same ports, and as files `console` and `tty` in the tree.", ""},
-		{"`console R1`, `con R1` and `console /all` open consoles.", "In the terminal, or a window each with the name as its title.", ""},
+		{"`console R1`, `con R1` and `console /all` open consoles.", "In the terminal itself, or a window each, with whatever client the `telnet` setting names.", ""},
 		{"The first line on a console says which router it is.", "Word for word as Dynamips says it.", ""},
 	}},
 	{"The management console", []promise{
@@ -98,7 +98,7 @@ var chapters = []chapter{
 		{"Interfaces on the same `LAN` are on one hub; its name is letters and digits.", "A bridge of the kernel that floods like a hub.", ""},
 		{"`f0/0` puts in an I/O controller with Fast Ethernet, `f1/0` a PA-FE-TX.", "So it does.", ""},
 		{"`list` does not show LANs.", "Nor does ours.", ""},
-		{"Once the image is in the database, the warning is gone.", "There never is one.", ""},
+		{"Once the image is in the database, the warning is gone.", "There was none before, either.", ""},
 	}},
 	{"Frame Relay and ATM", []promise{
 		{"`[[FRSW F1]]` with `port:dlci = port:dlci` switches circuits both ways.", "A process of its own with an interface a port.", ""},
