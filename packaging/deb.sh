@@ -11,7 +11,7 @@ DEB_ARCH=$($GO env GOARCH)
 STAGE=$(mktemp -d)
 trap 'rm -rf "$STAGE"' EXIT
 
-for page in docs/man/*.[158]; do
+for page in docs/man/*.[1578]; do
 	section=${page##*.}
 	mkdir -p "$STAGE/man$section"
 	gzip -9nc "$page" >"$STAGE/man$section/$(basename "$page").gz"

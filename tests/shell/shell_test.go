@@ -327,3 +327,28 @@ func TestConfigurationMode(t *testing.T) {
 	s.Send("\x04")
 	s.ends()
 }
+
+// The manual page of the tree has every file that there is.
+func TestTreeManual(t *testing.T) {
+	d := testlab.Start(t)
+	d.MustWriteLab("lab", "autostart = false\n[localhost]\n[[ROUTER R1]]\ndisk1 = 16\nf0/0 = S1 1\n[[ETHSW S1]]\n1 = access 1\n")
+	page, err := os.ReadFile("../../docs/man/dynemu-tree.7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	have := map[string]bool{}
+	for _, w := range strings.FieldsFunc(strings.ReplaceAll(string(page), `\-`, "-"), func(r rune) bool { return strings.ContainsRune(" \n\",;/", r) }) {
+		have[w] = true
+	}
+	for _, dir := range []string{"", "labs/lab", "labs/lab/R1", "labs/lab/R1/idlepc", "labs/lab/R1/ports/f0-0", "labs/lab/S1", "labs/lab/S1/ports/1"} {
+		entries, err := os.ReadDir(filepath.Join(d.Mount, dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if name := e.Name(); !have[name] && name != "R1" && name != "S1" {
+				t.Errorf("docs/man/dynemu-tree.7 says nothing of %s", filepath.Join(dir, name))
+			}
+		}
+	}
+}
