@@ -96,7 +96,7 @@ func (f *flags) resolve() (config.Config, error) {
 }
 
 // The exit statuses besides 0 and 1. The service manager does not start again what
-// ends with one of them.
+// ends with exitConfig.
 const (
 	exitUsage  = 2
 	exitConfig = 78 // EX_CONFIG of sysexits.h

@@ -160,7 +160,15 @@ func (opt Options) spawnUnit(spec Spec, args []string, listener, log *os.File) e
 	}
 	properties = append(properties, spec.Limits.properties()...)
 	result := make(chan string, 1)
-	if _, err := conn.StartTransientUnitContext(ctx, name, "fail", properties, result); err != nil {
+	_, err = conn.StartTransientUnitContext(ctx, name, "fail", properties, result)
+	var exists dbus.Error
+	if errors.As(err, &exists) && exists.Name == "org.freedesktop.systemd1.UnitExists" {
+		// One that failed and was not unloaded yet: no node answers at its socket.
+		if conn.ResetFailedUnitContext(ctx, name) == nil {
+			_, err = conn.StartTransientUnitContext(ctx, name, "fail", properties, result)
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("start unit %s: %w", name, err)
 	}
 	select {

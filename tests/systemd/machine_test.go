@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -56,12 +57,39 @@ func newMachine(t *testing.T) *machine {
 	}
 	mount("overlay", merged, fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", root, upper, work))
 	t.Cleanup(func() {
-		if m.cmd != nil {
-			m.cmd.Process.Kill()
-			<-m.done
-		}
+		m.kill()
 	})
 	return m
+}
+
+func (m *machine) name() string { return fmt.Sprintf("dynemu-test-%d-%d", os.Getpid(), m.boots) }
+
+// kill ends the machine as a power cut does. (It would go on without systemd-nspawn
+// alone.)
+func (m *machine) kill() {
+	if m.cmd == nil || m.cmd.Process == nil {
+		return
+	}
+	if leader := m.findLeader(); leader != 0 {
+		syscall.Kill(leader, syscall.SIGKILL)
+	} else {
+		m.cmd.Process.Kill()
+	}
+	<-m.done
+	m.ended()
+}
+
+// ended removes the control groups of a machine that is down.
+func (m *machine) ended() {
+	m.cmd = nil
+	for range 50 { // its processes take a moment to be gone
+		left := exec.Command("sh", "-c", "for h in /sys/fs/cgroup /sys/fs/cgroup/*; do [ ! -d $h/$0 ] || find $h/$0 -depth -type d -exec rmdir {} +; done", m.name())
+		if left.Run() == nil {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	m.t.Logf("control groups of %s are left", m.name())
 }
 
 // boot starts the machine and waits until it is up.
@@ -69,22 +97,39 @@ func (m *machine) boot() {
 	m.t.Helper()
 	m.boots++
 	args := []string{"-q", "-D", filepath.Join(m.dir, "root"), "--boot", "--register=no", "--keep-unit", "--private-network",
-		"--console=pipe", fmt.Sprintf("--machine=dynemu-test-%d-%d", os.Getpid(), m.boots), "--capability=all",
+		"--console=pipe", "--machine=" + m.name(), "--capability=all",
 		"--bind=/dev/net/tun", "--bind=/dev/fuse"}
 	if debs := os.Getenv("DYNEMU_DEBS"); debs != "" {
 		args = append(args, "--bind-ro="+debs+":/debs")
 	}
-	m.cmd, m.done = exec.Command("systemd-nspawn", args...), make(chan struct{})
+	// A machine has control groups of its own: the units of two that run at the same time
+	// would share theirs otherwise.
+	m.cmd = exec.Command("sh", append([]string{"-c", `name=$0
+		for h in /sys/fs/cgroup /sys/fs/cgroup/unified /sys/fs/cgroup/systemd; do
+			[ ! -f $h/cgroup.procs ] || { mkdir -p $h/$name && echo $$ >$h/$name/cgroup.procs; } || exit
+		done
+		exec systemd-nspawn "$@"`, m.name()}, args...)...)
+	m.done = make(chan struct{})
 	m.cmd.Env = append(os.Environ(), "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1")
 	m.out.Reset()
 	m.cmd.Stdout, m.cmd.Stderr = &m.out, &m.out
-	if err := m.cmd.Start(); err != nil {
+	// When this process ends without its cleanup, so does the machine. The signal is tied
+	// to the thread that started it.
+	m.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := m.cmd.Start()
+		started <- err
+		if err == nil {
+			m.cmd.Wait()
+			close(m.done)
+		}
+	}()
+	if err := <-started; err != nil {
 		m.t.Fatal(err)
 	}
-	go func() {
-		m.cmd.Wait()
-		close(m.done)
-	}()
 	m.wait(20*time.Second, "the machine to boot", func() bool {
 		select {
 		case <-m.done:
@@ -121,7 +166,7 @@ func (m *machine) powerOff() {
 	m.run("systemctl", "poweroff")
 	select {
 	case <-m.done:
-		m.cmd = nil
+		m.ended()
 	case <-time.After(40 * time.Second):
 		m.t.Fatalf("the machine does not go down:\n%s", m.out.String())
 	}

@@ -251,8 +251,35 @@ func TestPackage(t *testing.T) {
 		t.Errorf("routers were processes %s and are %s after an upgrade and SIGKILL", before, now)
 	}
 
+	// A daemon that hangs is ended by its watchdog, and another takes over.
+	dropIn := m.path("/run/systemd/system/dynemu.service.d")
+	if err := os.MkdirAll(dropIn, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dropIn, "watchdog.conf"), []byte("[Service]\nWatchdogSec=3\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	m.run("systemctl", "daemon-reload")
+	m.run("systemctl", "restart", "dynemu")
+	daemon := m.show("dynemu", "MainPID")
+	time.Sleep(5 * time.Second)
+	if now := m.show("dynemu", "MainPID"); now != daemon {
+		t.Errorf("the watchdog ended a daemon that is well: process %s is %s", daemon, now)
+	}
+	m.run("systemctl", "kill", "-s", "STOP", "--kill-who=main", "dynemu")
+	m.wait(20*time.Second, "the watchdog", func() bool { now := m.show("dynemu", "MainPID"); return now != daemon && now != "0" })
+	served("the service after the watchdog")
+	m.sameTree("watchdog", tree)
+	if now := pids(); now != before {
+		t.Errorf("routers were processes %s and are %s after the watchdog", before, now)
+	}
+	if err := os.RemoveAll(dropIn); err != nil {
+		t.Fatal(err)
+	}
+	m.run("systemctl", "daemon-reload")
+
 	// SIGKILL of a router: the others go on.
-	m.run("systemctl", "kill", "-s", "KILL", "dynemu-b-X1")
+	m.run("systemctl", "kill", "-s", "KILL", "--kill-who=main", "dynemu-b-X1")
 	m.waitState("b", "X1", "crashed")
 	m.wait(5*time.Second, "the line of status", func() bool { return m.show("dynemu", "StatusText") == "2 labs, 3 of 4 routers running, 1 crashed" })
 	if got := m.read("b", "X2", "state"); got != "running" {
