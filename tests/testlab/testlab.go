@@ -371,6 +371,13 @@ func sweep() {
 			_ = os.RemoveAll(dir)
 		}
 	}
+	spaces, _ := filepath.Glob("/run/netns/dspace*")
+	for _, s := range spaces {
+		var pid, n int
+		if _, err := fmt.Sscanf(filepath.Base(s), "dspace%dn%d", &pid, &n); err == nil && syscall.Kill(pid, 0) != nil {
+			_ = exec.Command("ip", "netns", "del", filepath.Base(s)).Run()
+		}
+	}
 	dirs, _ := filepath.Glob(folderPattern)
 	for _, dir := range dirs {
 		var pid, n int

@@ -8,13 +8,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/vishvananda/netns"
 
 	"dynemu/tests/console"
 	"dynemu/tests/testlab"
@@ -31,7 +28,7 @@ type reader struct {
 	*testlab.Daemon
 	t        *testing.T
 	home     string
-	space    string // the name of its network namespace
+	space    testlab.Space
 	consoles map[string]*console.Console
 }
 
@@ -63,48 +60,15 @@ func TestTutorial(t *testing.T) {
 // and runs a daemon on it.
 func newReader(t *testing.T) *reader {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("SKIP: not root: the tutorial is not followed")
-	}
-	r := &reader{t: t, home: t.TempDir(), space: fmt.Sprintf("dtut%d", os.Getpid()), consoles: map[string]*console.Console{}}
-	outside := r.space + "x"
-	for _, ns := range []string{r.space, outside} {
-		r.sh("ip netns add " + ns)
-		t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", ns).Run() }) // with all that is in it
-	}
-	r.sh(strings.NewReplacer("HERE", r.space, "OUTSIDE", outside).Replace(`
+	r := &reader{t: t, home: t.TempDir(), space: testlab.NewSpace(t), consoles: map[string]*console.Console{}}
+	outside := testlab.NewSpace(t)
+	r.sh(strings.NewReplacer("HERE", r.space.Name, "OUTSIDE", outside.Name).Replace(`
 ip link add eth0 netns HERE type veth peer name eth0 netns OUTSIDE
-ip -n HERE link set lo up
 ip -n HERE link set eth0 up
 ip -n OUTSIDE link set eth0 up
 ip -n OUTSIDE addr add 192.0.2.1/24 dev eth0`))
-	r.Daemon = testlab.StartWhere(t, func(start func() error) error { return in(r.space, start) })
+	r.Daemon = testlab.StartWhere(t, r.space.Do)
 	return r
-}
-
-// in calls a function in a network namespace.
-func in(space string, fn func() error) error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	here, err := netns.Get()
-	if err != nil {
-		return err
-	}
-	defer here.Close()
-	there, err := netns.GetFromName(space)
-	if err != nil {
-		return err
-	}
-	defer there.Close()
-	if err := netns.Set(there); err != nil {
-		return err
-	}
-	err = fn()
-	if back := netns.Set(here); back != nil {
-		runtime.LockOSThread() // the thread ends with the goroutine
-		return back
-	}
-	return err
 }
 
 func (r *reader) sh(script string) {
@@ -160,7 +124,7 @@ func again(command string) bool {
 }
 
 func (r *reader) shell(s step) (string, error) {
-	cmd := exec.Command("nsenter", "--net=/run/netns/"+r.space, "bash", "-ec", r.here(s.command))
+	cmd := exec.Command("nsenter", "--net=/run/netns/"+r.space.Name, "bash", "-ec", r.here(s.command))
 	cmd.Dir = r.home
 	cmd.Env = append(os.Environ(), "DYNEMU_MOUNT="+r.Mount, "PATH="+testlab.Bin(r.t)+":"+os.Getenv("PATH"), "HOME="+r.home, "LC_ALL=C.UTF-8")
 	cmd.Stdin = strings.NewReader(s.input)
