@@ -572,7 +572,7 @@ func caseText(text string) string {
 	return "[localhost]\n" + lines(text)
 }
 
-// Promises: 16, 17, 20, 27, 28, 29, 53, 55, 56, 62, 65, 71, 74, 75, 76, 82, 83, 86, 87, 93.
+// Promises: 16, 17, 20, 27, 28, 29, 55, 56, 62, 65, 71, 74, 75, 76, 82, 83, 86, 87, 93.
 func TestCases(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

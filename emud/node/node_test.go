@@ -515,6 +515,7 @@ func TestConsole(t *testing.T) {
 	aux.Close()
 }
 
+// Promise: 34.
 func TestTTY(t *testing.T) {
 	b := setup(t)
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)

@@ -99,7 +99,6 @@ func testSerialLink(t *testing.T, port, ifname string) {
 	}
 }
 
-// Promise: 88.
 func TestEthernetLinkAndCapture(t *testing.T) {
 	d := testlab.Start(t)
 	d.MustWriteLab("eth", `
