@@ -24,6 +24,8 @@ named in result, and in info until then.
   metrics          counters of all devices, in the text format of Prometheus
   events           a line of JSON for each thing that happens from now on (waits)
   ctl errors       commands over all labs, and why the last one failed
+  idlepc.ini       the idle-PC database, IMAGE = 0xADDRESS a line, as Dynagen's; cp and tee
+                   write it, and a text that is none is refused
   images/NAME      what an image is: platform, entry, size, checksum, who names it
   labs/NAME.net    the lab file
   labs/NAME/
@@ -45,6 +47,11 @@ named in result, and in info until then.
       startup-config private-config        in NVRAM, of a running router too
       nvram        the whole NVRAM; writable while the router is stopped
       bootflash disk0 disk1                the same of flash and PCMCIA disks
+      idlepc/      how it is known that the router has nothing to do
+        value      auto (the usual: found by itself), none or an address; write it
+        get        has statistics gathered, 10 s, and shows the addresses they propose
+        show stats the same of the last time; sleeps, wake-ups and what was found
+        save       write db, router or default: where the address in force is kept
       ports/PORT/
         ifname netns mac peer stats          facts and counters
         carrier    up, down (the other end is not up), shut (by the router), cut

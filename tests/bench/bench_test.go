@@ -37,6 +37,7 @@ func TestFigures(t *testing.T) {
 	t.Run("links", links)
 	t.Run("tree", tree)
 	t.Run("memory", memory)
+	t.Run("idle", idle)
 	t.Run("interrupts", interrupts)
 	t.Run("pauses", pauses)
 }

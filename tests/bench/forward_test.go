@@ -102,11 +102,14 @@ func prefer(t *testing.T, pid int) {
 	}
 }
 
-func labForwarder(t *testing.T) *forwarder {
+func labForwarder(t *testing.T) *forwarder { return labForwarderWith(t, "dynemu, in a lab", "") }
+
+// labForwarderWith is labForwarder with an option more.
+func labForwarderWith(t *testing.T, name, option string) *forwarder {
 	d := testlab.Start(t)
-	d.MustWriteLab("fwd", forwardLab)
+	d.MustWriteLab("fwd", forwardLab+option+"\n")
 	return &forwarder{
-		name: "dynemu, in a lab", namespace: "/run/netns/" + d.Prefix + "-fwd-R1", taps: [2]string{"f1-0", "f2-0"},
+		name: name, namespace: "/run/netns/" + d.Prefix + "-fwd-R1", taps: [2]string{"f1-0", "f2-0"},
 		console: d.Console("fwd", "R1"), pid: d.NodePID("fwd", "R1"), end: func() {},
 	}
 }
