@@ -169,8 +169,8 @@ func TestTutorial(t *testing.T) {
 			t.Errorf("no %q at the start:\n%s", want, start)
 		}
 	}
-	out := s.says("list", "Name       Type       State      Server          Console    Lab\n", "R1         7200       ", "R2         7200       ")
-	if !regexp.MustCompile(`(?m)^R1         7200       (booting|running)    localhost       2\d\d\d       simple1$`).MatchString(out) {
+	out := s.says("list", "Name       Type       State      Server          Console Lab\n", "R1         7200       ", "R2         7200       ")
+	if !regexp.MustCompile(`(?m)^R1         7200       (booting|running)    localhost       2\d\d\d    simple1$`).MatchString(out) {
 		t.Errorf("list:\n%s", out)
 	}
 	s.says("help", "Documented commands (type help <topic>):\n", "idlepc", "suspend")

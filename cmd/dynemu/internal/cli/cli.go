@@ -76,10 +76,13 @@ func Run(args []string, s Streams) int {
 // consoleVariable tells a process that the console has started it.
 const consoleVariable = "DYNEMU_CONSOLE"
 
+// atConsole reports whether what is said is read at the console.
+func (a *app) atConsole() bool { return a.shell != nil || os.Getenv(consoleVariable) != "" }
+
 // complain prints an error, as the console's have always begun or as those of
 // a command do.
 func (a *app) complain(err error) {
-	if a.shell == nil && os.Getenv(consoleVariable) == "" {
+	if !a.atConsole() {
 		fmt.Fprintf(a.Err, "dynemu: %v\n", err)
 		return
 	}

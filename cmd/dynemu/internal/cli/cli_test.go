@@ -117,11 +117,11 @@ func run(t *testing.T, mount string, args ...string) (code int, out, errs string
 func TestList(t *testing.T) {
 	mount := fake(t)
 	code, out, errs := run(t, mount, "list")
-	want := `Name       Type       State      Server          Console    Lab
-R1         7200       running    localhost       2000       simple1
-R2         7200       stopped    localhost       2001       simple1
-S1         ETHSW      always on  localhost       n/a        simple1
-R1         7200       suspended  localhost       2000       other
+	want := `Name       Type       State      Server          Console Lab
+R1         7200       running    localhost       2000    simple1
+R2         7200       stopped    localhost       2001    simple1
+S1         ETHSW      always on  localhost       n/a     simple1
+R1         7200       suspended  localhost       2000    other
 `
 	if code != Done || out != want || errs != "" {
 		t.Errorf("list: %d\n%s%s", code, out, errs)

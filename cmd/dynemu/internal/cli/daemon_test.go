@@ -112,7 +112,7 @@ func TestWithDaemon(t *testing.T) {
 
 	check(Done, "lab removed\n", "", "down", "lab")
 	check(Failed, "", "no lab lab: there is none", "down", "lab")
-	check(Done, "Name       Type       State      Server          Console    Lab\n", "", "list")
+	check(Done, "Name       Type       State      Server          Console Lab\n", "", "list")
 }
 
 // The client and the daemon's tree agree about wires.

@@ -111,7 +111,7 @@ func (a *app) choose(words []string, all bool) (devices []tree.Device, named map
 // device turns the error about a name into the words of the console.
 func (a *app) device(err error) error {
 	var none *tree.NoDevice
-	if a.shell != nil && errors.As(err, &none) {
+	if a.atConsole() && errors.As(err, &none) {
 		return fmt.Errorf("invalid device: %s%s", none.Word, none.Have())
 	}
 	return err
@@ -207,7 +207,7 @@ regular expression that their names match. LANs are not listed.`,
 			if asJSON {
 				return a.json(append([]tree.Device{}, devices...))
 			}
-			t := a.table(10, "Name", 10, "Type", 10, "State", 15, "Server", 10, "Console", 0, "Lab")
+			t := a.table(10, "Name", 10, "Type", 10, "State", 15, "Server", 7, "Console", 0, "Lab")
 			for _, d := range devices {
 				console := "n/a"
 				if d.Console != 0 {

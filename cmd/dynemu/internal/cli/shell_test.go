@@ -39,14 +39,14 @@ func TestLines(t *testing.T) {
 	}{
 		{"", Done, "", ""},
 		{"  # a comment", Done, "", ""},
-		{"list", Done, `Name       Type       State      Server          Console    Lab
-R1         7200       running    localhost       2000       simple1
-R2         7200       stopped    localhost       2001       simple1
-S1         ETHSW      always on  localhost       n/a        simple1
+		{"list", Done, `Name       Type       State      Server          Console Lab
+R1         7200       running    localhost       2000    simple1
+R2         7200       stopped    localhost       2001    simple1
+S1         ETHSW      always on  localhost       n/a     simple1
 `, ""},
-		{"list R.$ ", Done, `Name       Type       State      Server          Console    Lab
-R1         7200       running    localhost       2000       simple1
-R2         7200       stopped    localhost       2001       simple1
+		{"list R.$ ", Done, `Name       Type       State      Server          Console Lab
+R1         7200       running    localhost       2000    simple1
+R2         7200       stopped    localhost       2001    simple1
 `, ""},
 		{"list R9", Failed, "", "*** Error: invalid device: R9; there are simple1/R1, simple1/R2, simple1/S1\n"},
 		{"start R2", Done, "100-VM 'R2' started\n", ""},
