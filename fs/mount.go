@@ -28,6 +28,8 @@ type Tree struct {
 	labs   *labFiles
 	server *fuse.Server
 
+	scratch scratch
+
 	mu     sync.Mutex
 	stamps map[string]stamp
 }

@@ -63,7 +63,7 @@ func TestPortFolders(t *testing.T) {
 		"labs/x/F1":            "ctl errors status state info stats log ports",
 		"labs/x/captures":      "",
 		"labs/x/files":         "",
-		"labs/x":               "status ctl errors result captures files live.pcapng R1 R2 S1 F1",
+		"labs/x":               "status ctl errors result topology.dot topology.svg captures files live.pcapng R1 R2 S1 F1",
 	} {
 		got := w.list(folder)
 		if got != want {

@@ -44,7 +44,8 @@ named in result, and in info until then.
       aux          the same of the AUX port
       console.log  what was printed so far
       tty          the console as a terminal: screen labs/NAME/DEVICE/tty
-      startup-config private-config        in NVRAM, of a running router too
+      startup-config private-config        in NVRAM, of a running router too; editors may put
+                   their files beside them, and rm erases
       nvram        the whole NVRAM; writable while the router is stopped
       bootflash disk0 disk1                the same of flash and PCMCIA disks
       idlepc/      how it is known that the router has nothing to do

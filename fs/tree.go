@@ -221,7 +221,7 @@ var (
 
 // deviceDir is the directory of a router or of a virtual switch. A lab file can
 // make one of the other while the directory is in use.
-func (t *Tree) deviceDir(labName, name string) *dir {
+func (t *Tree) deviceDir(labName, name string) *configFolder {
 	find := func() *emud.Device {
 		if l := t.d.Lab(labName); l != nil {
 			return l.Device(name)
@@ -355,7 +355,7 @@ func (t *Tree) deviceDir(labName, name string) *dir {
 			}}
 		}
 	}
-	return t.fixed("/labs/"+labName+"/"+name, f, func() []string {
+	return t.configFolder(t.fixed("/labs/"+labName+"/"+name, f, func() []string {
 		switch dev := find(); {
 		case dev == nil:
 			return nil
@@ -363,7 +363,7 @@ func (t *Tree) deviceDir(labName, name string) *dir {
 			return switchFiles
 		}
 		return routerFiles
-	})
+	}))
 }
 
 // plainDir is a plain folder of a lab, as it lies under the state directory.

@@ -39,6 +39,7 @@ func TestMain(m *testing.M) {
 			os.RemoveAll(dir)
 		}
 	}
+	awayTime = 300 * time.Millisecond
 	os.Exit(m.Run())
 }
 
