@@ -58,6 +58,7 @@ type Daemon struct {
 	start time.Time
 
 	settings atomic.Pointer[Settings]
+	loaded   atomic.Bool   // all labs of the state directory are read
 	unpacked archive.Cache // of images that come as ZIP archives
 
 	mu      sync.Mutex
@@ -187,6 +188,7 @@ func (d *Daemon) load() error {
 			d.log.Error("cannot read a lab", "lab", name, "err", err)
 		}
 	}
+	d.loaded.Store(true)
 	return nil
 }
 

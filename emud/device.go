@@ -120,7 +120,9 @@ func (dev *Device) assign(r *lab.Router, others, own map[int]bool) ([]lab.Messag
 	for _, p := range consolePorts(r, &keep) {
 		asked := *p.port
 		foreign := p.kept.Foreign && p.kept.Asked == asked && !p.named
-		if asked == 0 || !others[asked] && !foreign {
+		// The labs of an earlier daemon are read in any order, and keep the ports they had.
+		stays := !dev.lab.d.loaded.Load() && p.kept.Asked == asked && p.kept.Given != 0 && !others[p.kept.Given]
+		if asked == 0 || !others[asked] && !foreign && !stays {
 			*p.kept = given{}
 			continue
 		}

@@ -64,6 +64,36 @@ func TestHeldBack(t *testing.T) {
 	}
 }
 
+// TestPortsOfTwoLabsStay: two labs that ask for the same TCP ports have those that they
+// had after every start of the daemon, in whatever order it reads them.
+func TestPortsOfTwoLabsStay(t *testing.T) {
+	h := newHost(t)
+	h.mustApply("m", serial)
+	h.mustApply("n", serial)
+	ports := func() string {
+		out := ""
+		for _, name := range []string{"m", "n"} {
+			for _, device := range []string{"R1", "R2"} {
+				info := h.d.Lab(name).Device(device).Info()
+				if strings.Contains(info, "at next start") {
+					t.Errorf("%s of %s waits for its next start:\n%s", device, name, info)
+				}
+				_, rest, _ := strings.Cut(info, "\nconsole ")
+				out += strings.Fields(rest)[0] + " "
+			}
+		}
+		return out
+	}
+	before := ports()
+	for range 8 {
+		h.d.Release()
+		h.start()
+		if now := ports(); now != before {
+			t.Fatalf("ports %s, before %s", now, before)
+		}
+	}
+}
+
 // TestDeafNode: a node that lives and does not answer a new daemon keeps nothing else
 // from being taken over, and is not started twice.
 func TestDeafNode(t *testing.T) {
