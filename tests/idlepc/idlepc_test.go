@@ -74,10 +74,11 @@ func uptime(t *testing.T, d *testlab.Daemon, r string) float64 {
 
 var tableForm = regexp.MustCompile(`^(?:[* ] [ 1]\d: 0x[0-9a-f]{8} \[\d+\]\n){1,10}Potentially better idlepc values marked with "\*"\n$`)
 
-// TestTutorial: the tutorial's way (lab-files-and-console reference 16, promises 45 to
-// 52): the values of a quiet router in about 10 s, while it runs on; one is chosen and in
-// force at once; it is saved for the router, as a default and in the database, which the
-// next start of another router takes it from.
+// TestTutorial: the tutorial's way: the values of a quiet router in about 10 s, while it
+// runs on; one is chosen and in force at once; it is saved for the router, as a default
+// and in the database, which the next start of another router takes it from.
+//
+// Promises: 45, 47, 48, 49, 50, 51.
 func TestTutorial(t *testing.T) {
 	d := routers(t)
 	before := uptime(t, d, "R1")
@@ -263,6 +264,8 @@ func TestGetEnds(t *testing.T) {
 
 // TestDatabase: the database is written with usual programs; what is none is refused, with
 // its place, and the old one stays.
+//
+// Promises: 52.
 func TestDatabase(t *testing.T) {
 	d := testlab.Start(t)
 	ini := d.Path("idlepc.ini")
