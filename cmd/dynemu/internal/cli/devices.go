@@ -126,14 +126,14 @@ func (a *app) act(v verb, words []string, all, asJSON bool) error {
 	}
 	devices = slices.DeleteFunc(devices, func(d tree.Device) bool { return !named[d.ID()] && v.unfit(d) != "" })
 	report := []acted{}
-	step := a.progress(len(devices), v.name)
+	clear, step := a.progress(len(devices), v.name)
 	for _, d := range devices {
 		if a.interrupted() {
+			clear()
 			failed = true
 			break
 		}
-		err := a.actOn(v, d, asJSON)
-		step()
+		err := a.actOn(v, d, asJSON, clear)
 		did := acted{Lab: d.Lab, Device: d.Name, Done: err == nil}
 		if err != nil {
 			failed = true
@@ -141,9 +141,11 @@ func (a *app) act(v verb, words []string, all, asJSON bool) error {
 			if a.shell == nil {
 				err = fmt.Errorf("%s %s: %w", v.name, d.ID(), err)
 			}
+			clear()
 			a.complain(err)
 		}
 		report = append(report, did)
+		step()
 	}
 	if asJSON {
 		if err := a.json(report); err != nil {
@@ -156,16 +158,19 @@ func (a *app) act(v verb, words []string, all, asJSON bool) error {
 	return nil
 }
 
-func (a *app) actOn(v verb, d tree.Device, quiet bool) error {
+// actOn runs a verb on a device. clear is called before something is printed.
+func (a *app) actOn(v verb, d tree.Device, quiet bool, clear func()) error {
 	if why := v.unfit(d); why != "" {
 		return errors.New(why)
 	}
 	if v.name == "start" || v.name == "reload" {
+		clear()
 		a.warnIdlePC(d)
 	}
 	if err := a.tree.Command(a.tree.Dir(d), v.name); err != nil {
 		return err
 	}
+	clear()
 	switch {
 	case quiet:
 	case a.shell == nil:

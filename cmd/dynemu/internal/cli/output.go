@@ -83,16 +83,14 @@ func (c columns) print() error {
 }
 
 // progress shows how far long work is, on a terminal and where there is much of
-// it. What it returns is called after each of n steps.
-func (a *app) progress(n int, what string) (step func()) {
+// it. clear takes it away before something else is printed, and step, after each
+// of n steps, shows it again.
+func (a *app) progress(n int, what string) (clear, step func()) {
 	const much = 5
 	if n < much || !onTerminal(a.Err) || !onTerminal(a.Out) {
-		return func() {}
+		return func() {}, func() {}
 	}
 	bar := progressbar.NewOptions(n, progressbar.OptionSetWriter(a.Err), progressbar.OptionSetDescription(what),
 		progressbar.OptionShowCount(), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish())
-	return func() {
-		_ = bar.Clear() // the line of the step may stand where the bar was
-		_ = bar.Add(1)
-	}
+	return func() { _ = bar.Clear() }, func() { _ = bar.Add(1) }
 }

@@ -488,3 +488,35 @@ func FuzzInput(f *testing.F) {
 		}
 	})
 }
+
+// Long work shows how far it is, on a terminal; what it prints stands in lines of
+// its own.
+func TestProgress(t *testing.T) {
+	mount := fake(t)
+	rows := strings.SplitAfter(status, "\n")[0]
+	for i := range 6 {
+		rows += fmt.Sprintf("Q%d         7200       stopped    localhost       %d    big\n", i, 2000+i)
+		put(t, "", mount, "labs/big", fmt.Sprintf("Q%d", i), "ctl")
+	}
+	put(t, rows, mount, "status")
+	master, slave := openPTY(t)
+	var screen lockedBuffer
+	go func() {
+		for b := make([]byte, 4096); ; {
+			n, err := master.Read(b)
+			if err != nil {
+				return
+			}
+			screen.Write(b[:n])
+		}
+	}()
+	if code := Run([]string{"--mount", mount, "start", "/all"}, Streams{slave, slave, slave}); code != Done {
+		t.Fatalf("code %d", code)
+	}
+	eventually(t, func() bool { return strings.Contains(screen.String(), "big/Q5 started\r\n") }, "nothing is printed")
+	if text := screen.String(); !strings.Contains(text, "/6") {
+		t.Errorf("no progress: %q", text)
+	} else if i := strings.Index(text, "big/Q3 started"); text[i-1] != '\r' && !strings.HasSuffix(text[:i], "\x1b[2K\r") {
+		t.Errorf("not in a line of its own: %q", text[:i+20])
+	}
+}
