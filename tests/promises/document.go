@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 )
 
@@ -33,7 +34,7 @@ func document(chapters []chapter, tests []shown) (string, error) {
 			n++
 			var by []string
 			for _, t := range shows[n] {
-				by = append(by, fmt.Sprintf("[%s](../%s)", t.name, t.file))
+				by = append(by, fmt.Sprintf("[%s.%s](../%s)", path.Base(path.Dir(t.file)), t.name, t.file))
 			}
 			switch {
 			case p.waiting != "":

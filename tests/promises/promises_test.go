@@ -66,12 +66,12 @@ func TestMarkers(t *testing.T) {
 
 func TestDocumentErrors(t *testing.T) {
 	list := []chapter{{"A", []promise{{"one", "x", ""}, {"two", "y", ""}, {"three", "z", "soon"}}}}
-	text, err := document(list, []shown{{"TestA", "a_test.go", []int{1, 4}}})
+	text, err := document(list, []shown{{"TestA", "a/a_test.go", []int{1, 4}}})
 	if err == nil || !strings.Contains(err.Error(), "promise 2 has no test and no reason to wait: two") ||
-		!strings.Contains(err.Error(), "a_test.go: TestA names promise 4; they are 1 to 3") {
+		!strings.Contains(err.Error(), "a/a_test.go: TestA names promise 4; they are 1 to 3") {
 		t.Errorf("errors: %v", err)
 	}
-	for _, want := range []string{"| 1 | one | x | [TestA](../a_test.go) |", "| 3 | three | z | *waiting*: soon |", "3 promises: 1 kept"} {
+	for _, want := range []string{"| 1 | one | x | [a.TestA](../a/a_test.go) |", "| 3 | three | z | *waiting*: soon |", "3 promises: 1 kept"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page has no %q:\n%s", want, text)
 		}
