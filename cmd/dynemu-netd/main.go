@@ -53,15 +53,25 @@ func main() {
 	fl.StringVar(&f.level, "log-level", "", "what is logged: debug, info, warn or error (default: the configuration's)")
 	if err := cmd.Execute(); err != nil {
 		fmt.Fprintln(os.Stderr, "dynemu-netd:", err)
+		var wrong configError
+		if errors.As(err, &wrong) {
+			os.Exit(exitConfig)
+		}
 		os.Exit(1)
 	}
 }
+
+// exitConfig is the status after a configuration that cannot be used, which the service
+// manager does not try again with: EX_CONFIG of sysexits.h.
+const exitConfig = 78
+
+type configError struct{ error }
 
 // resolve reads the configuration and puts the flags before it.
 func (f flags) resolve() (config.Config, error) {
 	c := config.Default()
 	if err := c.Load(f.config); err != nil {
-		return c, err
+		return c, configError{err}
 	}
 	for _, o := range []struct {
 		flag, text string

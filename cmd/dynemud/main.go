@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -165,7 +164,7 @@ func run(f *flags) error {
 		return err
 	}
 	d, err := emud.New(emud.Options{
-		Mount: mount, State: string(c.State), Runtime: string(c.Runtime), Version: emud.Version, Hosts: hostNames(), Group: group(log), Log: log,
+		Mount: mount, State: string(c.State), Runtime: string(c.Runtime), Version: emud.Version, Hosts: hostNames(sys), Group: group(log), Log: log,
 		Network:    emud.NewNetwork(sys),
 		Nodes:      emud.NewNodes(nodes),
 		Units:      nodes.Units(),
@@ -274,19 +273,14 @@ func group(log *slog.Logger) int {
 }
 
 // hostNames are what lab files may call this machine.
-func hostNames() []string {
+func hostNames(sys netd.System) []string {
 	var names []string
 	if h, err := os.Hostname(); err == nil {
 		names = append(names, h)
 	}
-	addrs, err := net.InterfaceAddrs()
+	addresses, err := sys.Addresses()
 	if err != nil {
 		return names
 	}
-	for _, a := range addrs {
-		if n, ok := a.(*net.IPNet); ok {
-			names = append(names, n.IP.String())
-		}
-	}
-	return names
+	return append(names, addresses...)
 }

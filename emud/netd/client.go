@@ -330,6 +330,12 @@ func (c *Client) Kill(lab, device string, pid int, start uint64) error {
 	return c.do(Request{Op: opKill, Lab: lab, Device: device, PID: pid, Start: start})
 }
 
+// Addresses implements System.
+func (c *Client) Addresses() ([]string, error) {
+	r, _, err := c.call(Request{Op: opAddresses})
+	return r.Addresses, err
+}
+
 // Restarting reports whether the service manager ends the service of this process only
 // to start it again. The number of the process is the one that the kernel attests.
 func (c *Client) Restarting(int) (bool, error) {

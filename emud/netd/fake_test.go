@@ -276,6 +276,10 @@ func (f *fake) Unmount(dir string) error {
 	return f.note("Unmount")
 }
 
+func (f *fake) Addresses() ([]string, error) {
+	return slices.Repeat([]string{"2001:db8:1234:5678:9abc:def0:1234:5678"}, 1000), f.note("Addresses")
+}
+
 func (f *fake) Restarting(pid int) (bool, error) {
 	if pid != os.Getpid() {
 		f.violate("process %d asks", pid)

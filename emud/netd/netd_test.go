@@ -157,6 +157,11 @@ func all(t testing.TB, s System) (errs []error) {
 	add(s.Limit("lab", "R1", node.Limits{CPU: 7}))
 	add(s.Kill("lab", "R1", 4711, 12345678901234567890))
 	add(s.Kill("lab", "R1", 0, 0))
+	addresses, err := s.Addresses()
+	if err == nil && len(addresses) < maxAddresses {
+		t.Errorf("%d addresses", len(addresses))
+	}
+	add(err)
 	_, err = s.Restarting(os.Getpid())
 	add(err)
 	return errs

@@ -63,6 +63,10 @@ var operations = map[string]operation{
 	opSpawn:        {takes: device | kind | limits, files: 2, run: (*session).spawn},
 	opLimit:        do(device|limits, func(s System, r Request) error { return s.Limit(r.Lab, r.Device, r.Limits) }),
 	opKill:         do(device|process, func(s System, r Request) error { return s.Kill(r.Lab, r.Device, r.PID, r.Start) }),
+	opAddresses: {run: func(s *session, _ Request, _ []*os.File) (Reply, []*os.File, error) {
+		all, err := s.server.System.Addresses()
+		return Reply{Addresses: all[:min(len(all), maxAddresses)]}, nil, err
+	}},
 	opRestarting: {run: func(s *session, _ Request, _ []*os.File) (Reply, []*os.File, error) {
 		yes, err := s.server.System.Restarting(s.pid)
 		return Reply{Restarting: yes}, nil, err

@@ -48,6 +48,7 @@ const (
 	opSpawn           = "spawn"
 	opLimit           = "limit"
 	opKill            = "kill"
+	opAddresses       = "addresses"  // of this machine
 	opRestarting      = "restarting" // of the service of the process that asks
 )
 
@@ -87,6 +88,8 @@ type Reply struct {
 	Prefix string `json:"prefix,omitempty"`
 	Mount  string `json:"mount,omitempty"`
 	Units  bool   `json:"units,omitempty"`
+	// With opAddresses.
+	Addresses []string `json:"addresses,omitempty"`
 	// With opRestarting.
 	Restarting bool `json:"restarting,omitempty"`
 }
@@ -151,6 +154,8 @@ const (
 	// maxMessage is the largest datagram in bytes: names of 255 bytes whose every byte is
 	// written as an escape of six stay below.
 	maxMessage = 16 << 10
+	// maxAddresses is how many addresses a reply has room for.
+	maxAddresses = 256
 	// maxText is how much of an error goes to the client, in bytes: a sixth of a message.
 	maxText = maxMessage/6 - 200
 	// maxFiles is how many descriptors a datagram carries.

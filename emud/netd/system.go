@@ -2,6 +2,7 @@ package netd
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"slices"
 
@@ -49,6 +50,8 @@ type System interface {
 	// Mount mounts a FUSE file system at dir as mountpoint.Mount does, Unmount detaches it.
 	Mount(dir string) (*os.File, error)
 	Unmount(dir string) error
+	// Addresses are the IP addresses of this machine.
+	Addresses() ([]string, error)
 	// Restarting reports whether the service manager ends the service of process pid only
 	// to start it again.
 	Restarting(pid int) (bool, error)
@@ -72,6 +75,18 @@ func (Host) Mount(dir string) (*os.File, error) { return mountpoint.Mount(dir) }
 
 // Unmount implements System.
 func (Host) Unmount(dir string) error { return mountpoint.Unmount(dir) }
+
+// Addresses implements System.
+func (Host) Addresses() ([]string, error) {
+	all, err := net.InterfaceAddrs()
+	var addresses []string
+	for _, a := range all {
+		if n, ok := a.(*net.IPNet); ok {
+			addresses = append(addresses, n.IP.String())
+		}
+	}
+	return addresses, err
+}
 
 // OpenNIO implements Network.
 func (Host) OpenNIO(n wire.NIO) (wire.Opened, error) {

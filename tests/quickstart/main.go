@@ -179,13 +179,16 @@ func start(bin string) error {
 }
 
 // installUnit makes the service known until the next boot, with the programs
-// of this folder.
+// of this folder. They may be where an installed service must not look, and there may
+// be no user for it: the daemon is root here and needs no dynemu-netd.
 func installUnit(daemon string) error {
 	text, err := os.ReadFile("systemd/dynemu.service")
 	if err != nil {
 		return err
 	}
-	text = regexp.MustCompile(`(?m)^(Exec\w+=)/usr/sbin/dynemud\b`).ReplaceAll(text, []byte("${1}"+daemon))
+	text = regexp.MustCompile(`(?m)^(Exec\w+=)/usr/sbin/dynemud( --netd \S+)?`).ReplaceAll(text, []byte("${1}"+daemon))
+	text = regexp.MustCompile(`(?m)^(User|Group|Requires)=.*\n`).ReplaceAll(text, nil)
+	text = regexp.MustCompile(`(?ms)^# No privilege at all.*^\[Install\]`).ReplaceAll(text, []byte("[Install]"))
 	if err := os.WriteFile(unit, text, 0o644); err != nil {
 		return err
 	}

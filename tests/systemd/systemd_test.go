@@ -106,9 +106,16 @@ func (m *machine) deb(version string) string {
 	return "/debs/" + filepath.Base(found[0])
 }
 
-// left is what there is of a service that has ended.
+// left is what there is of a service that has ended. dynemu-netd ends after it.
 func (m *machine) left() string {
-	text, _ := m.try("sh", "-c", "ls /run/netns 2>/dev/null; grep dynemu /proc/mounts; pgrep -la dynemu; ip -br link | grep lab0; systemctl list-units --all --plain --no-legend 'dynemu-*'")
+	var text string
+	for range 50 {
+		text, _ = m.try("sh", "-c", "ls /run/netns 2>/dev/null; grep dynemu /proc/mounts; pgrep -la dynemu; ip -br link | grep lab0; systemctl list-units --all --plain --no-legend 'dynemu-*' | grep -v 'dynemu-netd.* inactive dead'")
+		if text == "" {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 	return text
 }
 
@@ -127,7 +134,7 @@ func TestPackage(t *testing.T) {
 	}
 	m.run("getent", "group", "dynemu")
 	m.run("test", "-x", "/usr/bin/dynemu-dynamips", "-a", "-f", "/usr/share/dynemu/labs/simple1.net", "-a",
-		"-f", "/usr/share/bash-completion/completions/dynemu", "-a", "-f", "/usr/share/man/man1/dynemu.1.gz")
+		"-x", "/usr/libexec/dynemu/dynemu-netd", "-a", "-f", "/usr/share/bash-completion/completions/dynemu", "-a", "-f", "/usr/share/man/man1/dynemu.1.gz")
 	m.run("systemctl", "restart", "dynemu")
 	t.Logf("FIGURE start to ready with no lab: %v (aim: 0.5 s)", m.startTime())
 
@@ -277,6 +284,25 @@ func TestPackage(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.run("systemctl", "daemon-reload")
+
+	// SIGKILL of the helper under traffic: the daemon has it done by the next.
+	ping = m.startPing("10.3.0.2")
+	m.run("systemctl", "kill", "-s", "KILL", "--kill-who=main", "dynemu-netd")
+	for _, order := range []string{"stop", "start"} {
+		if err := os.WriteFile(m.lab("b", "X2", "ctl"), []byte(order+"\n"), 0); err != nil {
+			t.Errorf("%s of a router while dynemu-netd comes back: %v: %s", order, err, m.read("b", "X2", "errors"))
+		}
+	}
+	m.waitState("b", "X2", "running")
+	ping.end("SIGKILL of dynemu-netd")
+
+	// What runs as whom, with what.
+	for unit, most := range map[string]string{"dynemu": "15", "dynemu-netd": "45"} {
+		m.run("systemd-analyze", "security", "--threshold="+most, "--no-pager", unit)
+	}
+	if got := m.show("dynemu", "User") + " " + m.show("dynemu", "CapabilityBoundingSet"); got != "dynemu " {
+		t.Errorf("dynemud runs as %q", got)
+	}
 
 	// SIGKILL of a router: the others go on.
 	m.run("systemctl", "kill", "-s", "KILL", "--kill-who=main", "dynemu-b-X1")
