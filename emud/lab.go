@@ -32,6 +32,7 @@ type Lab struct {
 	topo      *lab.Lab            // what is asked; nil before the first apply
 	nios      map[string]nioState // by link
 	retry     *time.Timer         // of NIOs
+	made      map[string]string   // how devices, LANs and cables were made in the kernel
 	news      map[*Device]Node    // nodes that have something to tell about their ports
 	listening bool                // somebody is about to look at it
 	readers   map[string]bool     // by device and interface, whether somebody reads it
@@ -59,7 +60,7 @@ type pending struct {
 }
 
 func newLab(d *Daemon, name string) *Lab {
-	return &Lab{d: d, name: name, changed: time.Now(), clean: true, nios: map[string]nioState{}, readers: map[string]bool{}, news: map[*Device]Node{},
+	return &Lab{d: d, name: name, changed: time.Now(), clean: true, nios: map[string]nioState{}, readers: map[string]bool{}, news: map[*Device]Node{}, made: map[string]string{},
 		watchers: map[string]func(){}, frameRelay: map[string]bool{}}
 }
 
@@ -299,6 +300,7 @@ func (l *Lab) Reapply() error {
 	if !asked {
 		return refuse(syscall.ENOENT, "lab %s has no file that could be applied; write labs/%s.net", l.name, l.name)
 	}
+	l.forgetMade()
 	return l.tryApply(text)
 }
 

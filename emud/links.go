@@ -277,6 +277,7 @@ func (l *Lab) plugAll(fail func(key string, err error), want func(madeLink) bool
 	for i, key := range keys {
 		l.rec.Wires[key] = made[i]
 		if errs[i] != nil {
+			l.forgetMade(key)
 			fail(key, errs[i])
 		}
 	}
@@ -329,6 +330,7 @@ func (l *Lab) plugDevices(names ...string) error {
 }
 
 func (l *Lab) unwire(w madeLink) error {
+	l.forgetMade(w.key())
 	net := l.d.opt.Network
 	port, far := w.ends()
 	switch w.medium() {

@@ -131,6 +131,7 @@ func (l *Lab) reconcile(rep *report) {
 	})
 	for id := range l.rec.LANs {
 		if !lans[id] {
+			l.forgetMade("LAN " + id)
 			if err := l.d.opt.Network.RemoveLAN(l.name, id); err != nil {
 				rep.addf("cannot remove LAN %s: %v", id, err)
 				continue
@@ -170,6 +171,7 @@ func (l *Lab) clear(rep *report) {
 	// What lies between namespaces goes with them.
 	l.dropWires(rep, func(_ string, w madeLink) bool { return w.medium() != cable && w.medium() != shared })
 	for id := range l.rec.LANs {
+		l.forgetMade("LAN " + id)
 		if err := l.d.opt.Network.RemoveLAN(l.name, id); err != nil {
 			rep.addf("cannot remove LAN %s: %v", id, err)
 			continue
@@ -229,6 +231,7 @@ func (l *Lab) dropNamespaces(rep *report, topo *lab.Lab) {
 	for _, name := range sortedKeys(l.rec.Namespaces) {
 		if !keep[name] {
 			names = append(names, name)
+			l.forgetMade(name)
 			l.stopWatching(name)
 		}
 	}
@@ -272,6 +275,7 @@ func (l *Lab) dropInterfaces(rep *report) {
 			if keep[key] {
 				continue
 			}
+			l.forgetMade(have[key].Device)
 			if err := l.d.opt.Network.RemoveInterface(l.endpoint(have[key])); err != nil {
 				rep.addf("%s: cannot remove its interface: %v", key, err)
 				continue
@@ -284,7 +288,8 @@ func (l *Lab) dropInterfaces(rep *report) {
 }
 
 // makeNetwork makes what the lab needs in the kernel. The network's methods do
-// nothing for what is there, so all of them are called each time.
+// nothing for what is there, but looking takes its time in a large lab: what was made, and
+// is wanted as it was, is looked at again only by a new daemon and the command apply.
 func (l *Lab) makeNetwork(rep *report, topo *lab.Lab, lans map[string]bool) {
 	net := l.d.opt.Network
 	devices := sections(topo)
@@ -317,6 +322,10 @@ func (l *Lab) makeNetwork(rep *report, topo *lab.Lab, lans map[string]bool) {
 	parallel(len(devices), parallelCalls, func(i int) {
 		defer l.op.step()
 		name := devices[i].name()
+		if l.isMade(name, l.looks(devices[i])) {
+			return
+		}
+		whole := true
 		ns := net.Namespace(l.name, name)
 		if err := net.EnsureNamespace(ns); err != nil {
 			rep.addf("%s: cannot make network namespace %s: %v", name, ns, err)
@@ -333,18 +342,85 @@ func (l *Lab) makeNetwork(rep *report, topo *lab.Lab, lans map[string]bool) {
 			}
 			if err != nil {
 				rep.addf("%s: cannot make its interface: %v", endKey(e), err)
+				whole = false
 			}
+		}
+		if whole {
+			l.noteMade(name, l.looks(devices[i]))
 		}
 	})
 	for _, s := range devices {
 		l.watchReaders(s)
 	}
 	for _, id := range sortedKeys(lans) {
+		if l.isMade("LAN "+id, "made") {
+			continue
+		}
 		if err := net.EnsureLAN(l.name, id); err != nil {
 			rep.addf("cannot make LAN %s: %v", id, err)
+			continue
+		}
+		l.noteMade("LAN "+id, "made")
+	}
+	failed := map[string]bool{}
+	l.plugAll(func(key string, err error) {
+		failed[key] = true
+		rep.addf("%s: cannot plug: %v", key, err)
+	}, func(w madeLink) bool { return !l.isMade(w.key(), l.joins(w)) })
+	for key, w := range l.rec.Wires {
+		if m := w.medium(); !failed[key] && (m == cable || m == shared) {
+			l.noteMade(key, l.joins(w))
 		}
 	}
-	l.plugAll(func(key string, err error) { rep.addf("%s: cannot plug: %v", key, err) }, func(madeLink) bool { return true })
+}
+
+// isMade reports whether something in the kernel was made as it is wanted now.
+func (l *Lab) isMade(what, how string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.made[what] == how
+}
+
+func (l *Lab) noteMade(what, how string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.made[what] = how
+}
+
+// forgetMade has something looked at again, or everything.
+func (l *Lab) forgetMade(what ...string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if what == nil {
+		clear(l.made)
+	}
+	for _, w := range what {
+		delete(l.made, w)
+	}
+}
+
+// looks tells which interfaces a device has.
+func (l *Lab) looks(s section) string {
+	var b strings.Builder
+	b.WriteString("made")
+	for _, p := range s.ports() {
+		fmt.Fprintf(&b, " %s %s %v", p.Name, p.Kind, hasTUN(p.Kind) && l.framesLookLikeFrameRelay(lab.End{Device: s.name(), Port: p.Name}))
+	}
+	return b.String()
+}
+
+// joins tells how a cable in the kernel lies, and between which nodes.
+func (l *Lab) joins(w madeLink) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "cut %v", l.isCut(w.A, w.B))
+	for _, e := range []lab.End{w.A, w.B} {
+		id := ""
+		if n := l.running(e.Device); n != nil {
+			id = n.ID()
+		}
+		fmt.Fprintf(&b, " %v %s", l.isUp(e), id)
+	}
+	return b.String()
 }
 
 // configureSwitches brings the running switches in line with their sections.

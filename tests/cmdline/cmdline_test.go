@@ -281,7 +281,7 @@ func TestErrors(t *testing.T) {
 		{"-m 01:23 " + image(t), 1, "aabb.ccdd.eeff"},
 		{"-p 1:PA-99 " + image(t), 1, "PA-8T"},
 		{"-s 5:0:null " + image(t), 1, "slot 5"},
-		{"-s 0:0:carrier:pigeon " + image(t), 1, "udp"},
+		{"-s 0:0:carrier:pigeon " + image(t), 2, "udp"},
 		{"--bogus " + image(t), 2, "bogus"},
 		{"", 2, "image"},
 	} {
