@@ -260,6 +260,11 @@ func (d *Daemon) MustWriteLab(name, text string) {
 		result, _ := os.ReadFile(d.Path("labs", name, "result"))
 		d.t.Fatalf("%s.net: %v\n%s", name, err, result)
 	}
+	// What looks at the lab's folder waits for it, but not for ever.
+	d.Wait(time.Minute, name+".net is applied", func() bool {
+		result, err := os.ReadFile(d.Path("labs", name, "result"))
+		return err == nil && len(result) > 0
+	})
 }
 
 // Read returns a file of the tree, trimmed.
