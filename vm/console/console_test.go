@@ -496,3 +496,49 @@ func TestConcurrency(t *testing.T) {
 	c.Close()
 	users.Wait()
 }
+
+// leaver is a user who types, and is gone before what the router prints arrives.
+type leaver struct {
+	keys   string
+	failed chan struct{} // closed when sending has failed
+	closed chan struct{}
+}
+
+func (l *leaver) Close() error {
+	select {
+	case <-l.closed:
+	default:
+		close(l.closed)
+	}
+	return nil
+}
+
+func (l *leaver) Read(p []byte) (int, error) {
+	<-l.failed
+	select {
+	case <-l.closed:
+		return 0, net.ErrClosed
+	case <-time.After(20 * time.Millisecond): // whoever closes has had the time to
+	}
+	n := copy(p, l.keys)
+	l.keys = l.keys[n:]
+	if n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// What was typed by a user who left at once counts, also when the router prints
+// meanwhile.
+func TestLastKeys(t *testing.T) {
+	c := New()
+	c.Write([]byte("%LINK-3-UPDOWN\r\n"))
+	u := &leaver{keys: "show version\r", failed: make(chan struct{}), closed: make(chan struct{})}
+	c.pump(u, u, c.Subscribe(true), verbatim, func([]byte) error {
+		close(u.failed)
+		return io.ErrClosedPipe
+	}, verbatim)
+	if got := typed(c); got != "show version\r" {
+		t.Errorf("the router gets %q", got)
+	}
+}

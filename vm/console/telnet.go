@@ -270,6 +270,9 @@ func (c *Console) serveTelnet(conn net.Conn, info *Info) {
 	c.pump(conn, conn, sub, appendTelnet, send, parser.appendData)
 }
 
+// lastKeys is how long a user's last keys may wait for the router to take them.
+const lastKeys = 5 * time.Second
+
 // pump moves bytes between a user and the console until the user or the
 // console is gone. Each side has a goroutine, so that a user who does not read can
 // still type, and the other way round.
@@ -279,19 +282,24 @@ func (c *Console) pump(conn io.Closer, r io.Reader, sub *Subscription,
 
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
+	end := func() {
+		cancel()
+		conn.Close() // ends the reading side
+	}
 	go func() {
 		defer close(done)
-		defer conn.Close() // ends the reading side
-		defer cancel()
 		var enc []byte
 		buf := make([]byte, 4096)
 		for {
 			n, err := sub.Read(buf)
 			if err != nil {
+				end()
 				return
 			}
 			enc = encode(enc[:0], buf[:n])
 			if send(enc) != nil {
+				// The user is gone, but what was typed before that counts.
+				time.AfterFunc(lastKeys, end)
 				return
 			}
 		}
