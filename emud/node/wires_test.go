@@ -278,7 +278,8 @@ func TestFilterAndImpairment(t *testing.T) {
 	nodes, err := node.Adopt(b.opt)
 	must(t, err)
 	n = nodes[0]
-	t.Cleanup(func() { n.Kill() })
+	adopted := n
+	t.Cleanup(func() { adopted.Kill() })
 	if p := n.Spec().Ports; p[0].Impairment != "in loss 100%" || p[1].Impairment != "out delay 300ms" || p[0].Filter != "" {
 		t.Errorf("ports of the adopted node: %+v", p)
 	}
