@@ -129,16 +129,7 @@ func (l *Lab) reconcile(rep *report) {
 		k, ok := wanted[key]
 		return !ok || k.Kind != w.Kind
 	})
-	for id := range l.rec.LANs {
-		if !lans[id] {
-			l.forgetMade("LAN " + id)
-			if err := l.d.opt.Network.RemoveLAN(l.name, id); err != nil {
-				rep.addf("cannot remove LAN %s: %v", id, err)
-				continue
-			}
-			delete(l.rec.LANs, id)
-		}
-	}
+	l.dropLANs(rep, lans)
 	l.op.step()
 	l.takeCards(rep)
 	l.save()
@@ -170,14 +161,7 @@ func (l *Lab) clear(rep *report) {
 	l.dropDevices(rep)
 	// What lies between namespaces goes with them.
 	l.dropWires(rep, func(_ string, w madeLink) bool { return w.medium() != cable && w.medium() != shared })
-	for id := range l.rec.LANs {
-		l.forgetMade("LAN " + id)
-		if err := l.d.opt.Network.RemoveLAN(l.name, id); err != nil {
-			rep.addf("cannot remove LAN %s: %v", id, err)
-			continue
-		}
-		delete(l.rec.LANs, id)
-	}
+	l.dropLANs(rep, nil)
 	l.dropNamespaces(rep, &lab.Lab{})
 	if len(l.rec.Namespaces) == 0 {
 		l.dropWires(rep, func(string, madeLink) bool { return true })
@@ -219,6 +203,21 @@ func (l *Lab) dropWires(rep *report, drop func(string, madeLink) bool) {
 		delete(l.rec.Wires, key)
 		l.forgetNIO(key)
 		l.mend(w)
+	}
+}
+
+// dropLANs removes the LANs that are not to be kept.
+func (l *Lab) dropLANs(rep *report, keep map[string]bool) {
+	for id := range l.rec.LANs {
+		if keep[id] {
+			continue
+		}
+		l.forgetMade("LAN " + id)
+		if err := l.d.opt.Network.RemoveLAN(l.name, id); err != nil {
+			rep.addf("cannot remove LAN %s: %v", id, err)
+			continue
+		}
+		delete(l.rec.LANs, id)
 	}
 }
 
@@ -478,11 +477,12 @@ func (dev *Device) configure(n Node, now, want node.SwitchSpec) error {
 	return errors.Join(dev.restorePorts(n, fresh), dev.lab.plugDevices(dev.name))
 }
 
-// How many calls of the network run side by side, and how many devices are stopped at a
-// time, which is mostly waiting.
+// How many calls of the network run side by side, and how many devices are started, and
+// stopped, which is mostly waiting, at a time.
 const (
-	parallelCalls = 4
-	parallelStops = 16
+	parallelCalls  = 4
+	parallelStarts = 4
+	parallelStops  = 16
 )
 
 // parallel calls fn for 0 to n-1 on some goroutines.
@@ -500,9 +500,6 @@ func parallel(n, goroutines int, fn func(i int)) {
 	}
 	wg.Wait()
 }
-
-// parallelStarts bounds how many devices are started at a time.
-const parallelStarts = 4
 
 // startAll starts the devices that should run, and makes the pipes of the
 // serial links whose two sides run.
@@ -560,19 +557,11 @@ func (l *Lab) startAll(rep *report, topo *lab.Lab) {
 	for _, dev := range starting {
 		dev.setStarting(true)
 	}
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, parallelStarts)
-	for _, dev := range starting {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			dev.start(ends[dev.name]) // it keeps the reason where it cannot
-			l.op.step()
-		}()
-	}
-	wg.Wait()
+	queue := slices.Collect(maps.Values(starting))
+	parallel(len(queue), parallelStarts, func(i int) {
+		queue[i].start(ends[queue[i].name]) // it keeps the reason where it cannot
+		l.op.step()
+	})
 	for _, dev := range starting {
 		dev.setStarting(false)
 	}

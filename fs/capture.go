@@ -3,7 +3,6 @@ package fs
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
 	"syscall"
 	"time"
@@ -149,15 +148,7 @@ func (n *capture) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32
 }
 
 func (n *capture) Read(ctx context.Context, f fs.FileHandle, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
-	file := f.(*captureHandle).f
-	if file == nil {
-		return fuse.ReadResultData(nil), 0
-	}
-	k, err := file.ReadAt(dest, off)
-	if err != nil && err != io.EOF {
-		return nil, errno(err)
-	}
-	return fuse.ReadResultData(dest[:k]), 0
+	return readAt(f.(*captureHandle).f, dest, off)
 }
 
 // Write is refused: what is in the file are the port's frames.

@@ -485,12 +485,6 @@ func TestFind(t *testing.T) {
 func TestWirePermissions(t *testing.T) {
 	w := newWorld(t)
 	w.apply("x", wires)
-	as := func(uid, gid uint32, script string) int {
-		cmd := exec.Command("sh", "-c", "cd "+w.mnt+" && "+script)
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: gid}}
-		cmd.Run()
-		return cmd.ProcessState.ExitCode()
-	}
 	for _, tt := range []struct {
 		script        string
 		other, member bool
@@ -508,10 +502,10 @@ func TestWirePermissions(t *testing.T) {
 		{"cat labs/x/captures/R1.f0-0.pcap", false, true},
 		{"rm labs/x/R1/ports/f0-0/capture.pcap", false, true},
 	} {
-		if got := as(54321, 54321, tt.script) == 0; got != tt.other {
+		if got := w.as(54321, 54321, tt.script) == 0; got != tt.other {
 			t.Errorf("somebody: %s: %v", tt.script, got)
 		}
-		if got := as(54322, 12345, tt.script) == 0; got != tt.member {
+		if got := w.as(54322, 12345, tt.script) == 0; got != tt.member {
 			t.Errorf("member of the group: %s: %v", tt.script, got)
 		}
 	}

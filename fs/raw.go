@@ -68,7 +68,11 @@ func (n *raw) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, sy
 }
 
 func (n *raw) Read(ctx context.Context, f fs.FileHandle, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
-	file := f.(*rawFile).f
+	return readAt(f.(*rawFile).f, dest, off)
+}
+
+// readAt reads an open file; nil is one that there is not yet.
+func readAt(file *os.File, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
 	if file == nil {
 		return fuse.ReadResultData(nil), 0
 	}

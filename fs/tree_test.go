@@ -732,15 +732,17 @@ func TestRawStorage(t *testing.T) {
 	}
 }
 
+// as runs a script in the tree as somebody else, and returns its exit code.
+func (w *world) as(uid, gid uint32, script string) int {
+	cmd := exec.Command("sh", "-c", "cd "+w.mnt+" && "+script)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: gid}}
+	cmd.Run()
+	return cmd.ProcessState.ExitCode()
+}
+
 func TestPermissions(t *testing.T) {
 	w := newWorld(t)
 	w.apply("x", one)
-	as := func(uid, gid uint32, script string) int {
-		cmd := exec.Command("sh", "-c", "cd "+w.mnt+" && "+script)
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: gid}}
-		cmd.Run()
-		return cmd.ProcessState.ExitCode()
-	}
 	for _, tt := range []struct {
 		script        string
 		other, member bool
@@ -760,10 +762,10 @@ func TestPermissions(t *testing.T) {
 		{"echo conf > labs/x/files/r1.cfg", false, true},
 		{"rm labs/mine.net", false, true},
 	} {
-		if got := as(54321, 54321, tt.script) == 0; got != tt.other {
+		if got := w.as(54321, 54321, tt.script) == 0; got != tt.other {
 			t.Errorf("somebody: %s: %v", tt.script, got)
 		}
-		if got := as(54322, 12345, tt.script) == 0; got != tt.member {
+		if got := w.as(54322, 12345, tt.script) == 0; got != tt.member {
 			t.Errorf("member of the group: %s: %v", tt.script, got)
 		}
 	}

@@ -175,7 +175,7 @@ func send(c *net.UnixConn, v any, files ...*os.File) error {
 	}
 	var fds []int
 	for _, f := range files {
-		fd, err := descriptor(f)
+		fd, err := node.Descriptor(f)
 		if err != nil {
 			return err
 		}
@@ -190,18 +190,6 @@ func send(c *net.UnixConn, v any, files ...*os.File) error {
 	}
 	_, _, err = c.WriteMsgUnix(b, oob, nil)
 	return err
-}
-
-// descriptor returns the number of f without the change to blocking mode that File.Fd
-// makes, which whoever gets the descriptor would see.
-func descriptor(f *os.File) (int, error) {
-	c, err := f.SyscallConn()
-	if err != nil {
-		return -1, err
-	}
-	n := -1
-	err = c.Control(func(fd uintptr) { n = int(fd) })
-	return n, err
 }
 
 // receive waits for a datagram. The caller closes the files, also with an error: one

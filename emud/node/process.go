@@ -56,7 +56,7 @@ func (p *process) wait() {
 }
 
 func (p *process) kill() error {
-	fd, err := descriptor(p.fd)
+	fd, err := Descriptor(p.fd)
 	if err == nil {
 		err = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
 	}

@@ -184,7 +184,7 @@ func (c *Conn) write(m Message, files []*os.File) error {
 	if len(files) > 0 {
 		fds := make([]int, len(files))
 		for i, f := range files {
-			if fds[i], err = descriptor(f); err != nil {
+			if fds[i], err = Descriptor(f); err != nil {
 				return fmt.Errorf("%s: %w", m.Files[i], err)
 			}
 		}
@@ -198,9 +198,9 @@ func (c *Conn) write(m Message, files []*os.File) error {
 	return err
 }
 
-// descriptor returns the number of f without the change to blocking mode that
+// Descriptor returns the number of f without the change to blocking mode that
 // File.Fd makes.
-func descriptor(f *os.File) (int, error) {
+func Descriptor(f *os.File) (int, error) {
 	c, err := f.SyscallConn()
 	if err != nil {
 		return -1, err

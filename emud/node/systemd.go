@@ -125,11 +125,11 @@ func (opt Options) spawnUnit(spec Spec, args []string, listener, log *os.File) e
 		return err
 	}
 	defer conn.Close()
-	in, err := descriptor(listener)
+	in, err := Descriptor(listener)
 	if err != nil {
 		return err
 	}
-	out, err := descriptor(log)
+	out, err := Descriptor(log)
 	if err != nil {
 		return err
 	}
